@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An HTTP server for control APIs and metrics, over libmicrohttpd, on a loop
+ * of ours or on a thread of its own.  Not a data plane.
+ */
+#ifndef GD_BASE_HTTPD_H
+#define GD_BASE_HTTPD_H
+
+#include <stddef.h>
+
+#include "chaos/base/buf.h"
+#include "chaos/base/loop.h"
+
+struct httpd;
+
+struct httpd_request {
+	const char *method, *path;	/* path without query */
+	const char *body;		/* '\0'-terminated */
+	size_t body_len;
+	void *impl;
+};
+const char *httpd_header(const struct httpd_request *req, const char *name);
+const char *httpd_query(const struct httpd_request *req, const char *name);
+
+struct httpd_response {
+	int status;			/* 200 */
+	const char *content_type;	/* "application/json" */
+	struct buf body;
+	/* Status 101 only: called with the bare socket, which it then owns. */
+	void (*upgraded)(void *arg, int fd);
+	void *upgraded_arg;
+	const char *upgrade;		/* the Upgrade header's value */
+};
+
+/* Runs on the loop's thread, or on the server's own. Must not block long. */
+typedef void httpd_fn(void *arg, const struct httpd_request *req,
+		      struct httpd_response *resp);
+
+/* Takes listen_fd over. loop NULL: a thread of its own. Bodies <= max_body. */
+int httpd_new(struct loop *loop, int listen_fd, size_t max_body, httpd_fn *fn,
+	      void *arg, struct httpd **ret, struct err *err) MUST_CHECK;
+void httpd_free(struct httpd *h);
+
+#endif
