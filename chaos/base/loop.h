@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The event loop: descriptors, timers, posts from other threads.  One thread
- * owns a loop; only loop_post() and loop_wake() may be called from others.
+ * owns a loop; only loop_post() may be called from others.
  *
  * The epoll backend runs on CLOCK_MONOTONIC; the virtual backend has no
  * descriptors but those that are always asked for by poll(2) with no wait, and
@@ -73,7 +73,10 @@ nsec_t loop_mono_fresh(struct loop *loop);
 
 void loop_timer_init(struct loop_timer *timer, const char *name,
 		     loop_timer_fn *fn, void *arg);
-/* Sets or moves it.  A time that is past fires on the next turn. */
+/*
+ * Sets or moves it.  A time that is past fires on the next turn; NSEC_NEVER
+ * stops it.  Stop a timer before freeing it; while its fn runs it is not set.
+ */
 void loop_timer_at(struct loop *loop, struct loop_timer *timer, nsec_t drill);
 void loop_timer_at_mono(struct loop *loop, struct loop_timer *timer,
 			nsec_t mono);
@@ -85,7 +88,11 @@ static inline bool loop_timer_is_set(const struct loop_timer *timer)
 
 void loop_io_init(struct loop_io *io, int fd, const char *name,
 		  loop_io_fn *fn, void *arg);
-/* Level-triggered. events 0 unregisters; do so before closing fd. */
+/*
+ * Level-triggered. events 0 unregisters; do so before closing fd.  After that,
+ * also within the turn, fn is not called.  LOOP_HUP is always reported, with
+ * all that was asked for, so that the next read or write sees the end.
+ */
 int loop_io_set(struct loop *loop, struct loop_io *io, unsigned events,
 		struct err *err);
 
@@ -94,7 +101,10 @@ void loop_post(struct loop *loop, struct loop_post *post);
 
 /* Until loop_quit(), or (virtual) until no timer, descriptor or post is left. */
 void loop_run(struct loop *loop);
-/* One turn: waits at most max_wait real ns (NSEC_NEVER: no limit). */
+/*
+ * One turn: waits at most max_wait real ns (NSEC_NEVER: no limit).  The virtual
+ * backend's jump to the next timer takes no real time and is not limited.
+ */
 void loop_turn(struct loop *loop, nsec_t max_wait);
 void loop_quit(struct loop *loop);
 
