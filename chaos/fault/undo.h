@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Undo as bytes.  A record is rendered before the fault is injected, is flat (no
+ * pointers), and says all that any process needs to revert and to verify: the
+ * guardian and `gameday recover` run it without the driver that made it.  That
+ * is why revert and verify belong to the medium (via), not to the driver.
+ *
+ *	rendered → journalled → [injected] → reverted → verified gone
+ */
+#ifndef GD_FAULT_UNDO_H
+#define GD_FAULT_UNDO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "chaos/base/clock.h"
+#include "chaos/base/err.h"
+#include "chaos/base/proc.h"
+
+enum undo_via {
+	UNDO_HTTP,	/* a request to a proxy's control socket */
+	UNDO_NETLINK,	/* rtnetlink messages; interface by name */
+	UNDO_SIGNAL,	/* a signal to pid + start time */
+	UNDO_LOCAL,	/* in this process only: simulated drivers */
+	UNDO_VIAS
+};
+
+enum { UNDO_BYTES = 2048, UNDO_RECORDS = 64 };
+
+enum undo_state { UNDO_PRESENT, UNDO_GONE, UNDO_CANNOT_TELL };
+
+struct undo_record {
+	uint32_t index;			/* of the fault in the run */
+	uint32_t via;			/* enum undo_via */
+	char fault[64], kind[32];	/* names, for what is said */
+	char target[128];		/* "link db", "qdisc lo" */
+	char owner[64];			/* the mark: toxic name, qdisc handle */
+	char command[256];		/* what a person would type to remove it */
+	char where[128];		/* socket path; interface; netns */
+	char netns[128];		/* path, or "" for ours */
+	char instance[64];		/* UNDO_HTTP: the proxy's */
+	struct proc_id proc;		/* UNDO_SIGNAL */
+	int32_t signal;
+	uint32_t len, verify_len;
+	uint8_t bytes[UNDO_BYTES];	/* the request or messages that revert */
+	uint8_t verify[UNDO_BYTES];	/* those that look */
+};
+
+/* Idempotent; bounded by 500 real ms; allocates nothing. 0: done or gone. */
+int undo_revert(const struct undo_record *r, struct err *err);
+enum undo_state undo_verify(const struct undo_record *r, struct err *err);
+
+/*
+ * The journal of one run: /var/lib/gameday/undo (root) or
+ * $XDG_STATE_HOME/gameday/undo, mode 0600.  A header line, a line a record, then
+ * appended facts.  Whoever is in charge holds its lock.
+ */
+struct undo_journal;
+
+struct undo_header {
+	char run[64], boot_id[40], host[64], run_dir[256];
+	uint32_t uid;
+	struct proc_id controller, guardian;
+};
+
+const char *undo_dir(void);	/* GAMEDAY_UNDO_DIR wins (tests) */
+/* Creates it, writes header and records, syncs, takes the lock. */
+int undo_journal_create(const struct undo_header *header,
+			const struct undo_record *v, size_t n,
+			struct undo_journal **ret, struct err *err) MUST_CHECK;
+/* Appends "injected"/"reverted"/"gone" of record index; no sync. */
+int undo_journal_note(struct undo_journal *j, uint32_t index, const char *what);
+/* Opens what a crash left. -EBUSY: live (locked). */
+int undo_journal_open(const char *path, struct undo_journal **ret,
+		      struct err *err) MUST_CHECK;
+const struct undo_header *undo_journal_header(const struct undo_journal *j);
+size_t undo_journal_records(const struct undo_journal *j,
+			    const struct undo_record **ret);
+/* After the last verified revert. */
+void undo_journal_delete(struct undo_journal *j);
+void undo_journal_close(struct undo_journal *j);	/* leaves the file */
+
+#endif
