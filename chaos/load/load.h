@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Traffic: virtual users (closed) and arrivals (open) that run journeys.
+ *
+ * Load threads own their users; they send the drill one encoded snapshot for
+ * each drill second.  load_ops is how the drill reaches it: load_threads is
+ * real, the simulator has another filling.
+ */
+#ifndef GD_LOAD_LOAD_H
+#define GD_LOAD_LOAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "chaos/base/allow.h"
+#include "chaos/base/buf.h"
+#include "chaos/base/hist.h"
+#include "chaos/base/loop.h"
+#include "chaos/scenario/scenario.h"
+#include "chaos/scenario/symbols.h"
+
+/* Why a request failed. LOAD_OK .. LOAD_BUSINESS are outcomes beside it. */
+enum load_cause {
+	LOAD_CONNECT, LOAD_TIMEOUT, LOAD_RESET, LOAD_5XX, LOAD_429,
+	LOAD_PROTOCOL, LOAD_CHECK,
+	LOAD_CAUSES
+};
+const char *load_cause_name(enum load_cause c);	/* "timeout" "5xx" "429" */
+
+/* Phase of a request: where its intended start lies. */
+enum load_phase { LOAD_BASELINE, LOAD_FAULT, LOAD_RECOVERY, LOAD_PHASES };
+const char *load_phase_name(enum load_phase p);
+
+/* The checked [target], [journey], [load] sections. */
+struct load_conf;
+extern const struct section_spec load_target_section, load_journey_section,
+	load_load_section;
+void load_conf_read(const struct scenario *sc, struct load_conf **ret,
+		    struct errs *errs);
+void load_conf_free(struct load_conf *c);
+/* API names (steps' "as NAME"), in the order of the file. */
+size_t load_conf_apis(const struct load_conf *c, const char *const **ret);
+nsec_t load_conf_end(const struct load_conf *c);	/* last stage */
+/* Planned users (closed) or arrivals/s (open) at a drill time; pure. */
+double load_conf_users(const struct load_conf *c, nsec_t t);
+double load_conf_rate(const struct load_conf *c, nsec_t t);
+double load_conf_max_users(const struct load_conf *c);
+
+/* What the simulator and the plan may read: journeys flattened. */
+struct load_step_info {
+	const char *api;	/* NULL: a think step */
+	const char *method, *path;
+	double think_mean_s;
+};
+size_t load_conf_journeys(const struct load_conf *c);
+double load_conf_journey(const struct load_conf *c, size_t j,
+			 const char **ret_name,
+			 const struct load_step_info **ret_steps,
+			 size_t *ret_n);	/* returns its weight */
+nsec_t load_conf_timeout(const struct load_conf *c);
+/* Draws of one user, the same in the engine and in the simulator. */
+struct rng;
+size_t load_draw_journey(const struct load_conf *c, struct rng *rng);
+nsec_t load_draw_think(const struct load_conf *c, size_t journey, size_t step,
+		       struct rng *rng);
+
+/* Counts of one API and phase in one drill second. */
+struct load_row {
+	uint32_t api, phase;
+	uint64_t due;		/* intended starts in this second */
+	uint64_t ok, client, business;	/* completed in this second */
+	uint64_t failed[LOAD_CAUSES];
+	struct hist *response;	/* from intended start; completed here */
+	struct hist *service;	/* from the send */
+};
+
+struct load_snapshot {
+	uint32_t thread, threads;
+	int64_t second;		/* [second, second + 1) of drill time */
+	double users;		/* active */
+	uint64_t in_flight;
+	struct load_row *rows;
+	size_t n;
+};
+void load_snapshot_encode(const struct load_snapshot *s, struct buf *out);
+/* Caller frees with load_snapshot_done. */
+int load_snapshot_decode(struct load_snapshot *ret, const void *data,
+			 size_t len, struct err *err) MUST_CHECK;
+void load_snapshot_done(struct load_snapshot *s);
+
+/* The generator's own error, at the end (DESIGN 5, audit). */
+struct load_users_row {		/* distinct users by API and phase */
+	uint32_t api, phase;
+	uint64_t asked;		/* had an intended start in the phase */
+	uint64_t unserved;	/* ... and no such request came back ok */
+	uint64_t raw;		/* their requests */
+};
+
+struct load_final {
+	nsec_t send_lag_p99, send_lag_max;	/* real ns */
+	double cpu_max_5s;	/* busiest load thread over 5 s, share of a core */
+	double open_planned, open_achieved;	/* arrivals; 0: closed only */
+	double fd_share, port_share;		/* highest use, 0..1 */
+	uint64_t emfile, eaddrnotavail;
+	uint64_t connects, users_max, requests;
+	uint64_t censored[64];	/* by API: unanswered or unsent at the end */
+	uint64_t users_affected;/* distinct users with a failed request */
+	struct load_users_row *users;	/* owned by the caller of the callback */
+	size_t n_users;
+	uint64_t decisions;	/* digest of all draws: same seed, same digest */
+};
+
+struct load_adjust {
+	enum { LOAD_SET_USERS, LOAD_SET_RATE, LOAD_PAUSE, LOAD_RESUME } what;
+	double value;
+};
+
+struct load_args {
+	const struct load_conf *conf;
+	struct loop *loop;		/* the controller's: callbacks run there */
+	struct drill_clock clock;
+	uint64_t seed;
+	unsigned threads;		/* 0: chosen */
+	const struct allow *allow;
+	const struct symbols *symbols;
+	nsec_t from;			/* drill ns: -lead_in */
+	void (*snapshot)(void *arg, const struct load_snapshot *s);
+	/* After stop(): the last message. */
+	void (*done)(void *arg, const struct load_final *final);
+	void *arg;
+};
+
+struct load_ops {
+	const char *name;
+	/* Resolves targets, checks limits (descriptors, ports). May block. */
+	int (*open)(const struct load_args *args, void **ret, struct err *err);
+	int (*start)(void *load, struct err *err);	/* at args->from */
+	/* From t (drill ns) on, intended starts are of this phase. */
+	void (*phase)(void *load, enum load_phase phase, nsec_t t);
+	void (*adjust)(void *load, const struct load_adjust *a);
+	/* Stops all users; outstanding requests are censored; done follows. */
+	void (*stop)(void *load);
+	void (*free)(void *load);	/* waits for its threads */
+};
+extern const struct load_ops load_threads;
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A checked scenario, and the ordered events that follow from it.  Pure: the
+ * same file and seed give the same plan.
+ */
+#ifndef GD_PLAN_PLAN_H
+#define GD_PLAN_PLAN_H
+
+#include "chaos/base/allow.h"
+#include "chaos/fault/fault.h"
+#include "chaos/fault/link.h"
+#include "chaos/load/load.h"
+#include "chaos/playbook/playbook.h"
+#include "chaos/watch/watch.h"
+
+extern const struct section_spec plan_scenario_section, plan_allow_section,
+	plan_expect_section, plan_abort_section;
+
+/* [scenario] */
+struct plan_scenario {
+	char *name, *title, *extends;
+	nsec_t clock;			/* since midnight; -1: no label */
+	char *date;			/* "2025-09-12", or NULL: shown only */
+	nsec_t lead_in, window_from, window_to, duration;
+	int64_t seed;
+	struct opt_strs assume;		/* a sentence each, shown in reports */
+};
+
+struct plan_expect {
+	char *name;
+	struct expr *when;
+	nsec_t from, to, by;		/* by: once until then */
+	char *to_event;			/* "first action"; NULL: to */
+	char *in;			/* "no-faults", "without:db-pool", or NULL */
+	const struct scenario_section *section;
+};
+
+enum plan_kind {
+	PLAN_PHASE, PLAN_USERS, PLAN_INJECT, PLAN_REVERT, PLAN_PLAYBOOK,
+	PLAN_EXPECT, PLAN_END
+};
+
+struct plan_event {
+	nsec_t at;		/* drill ns; NSEC_NEVER: on an event */
+	const char *on;		/* "detected + 30s", or NULL */
+	enum plan_kind kind;
+	size_t index;		/* of the fault, expect, … */
+	char *text;		/* "inject db-pool (pool.limit on link db)" */
+};
+
+/* Controls of a run. */
+struct plan_options {
+	double speed;
+	bool no_faults;
+	const char *const *without;	/* fault names, NULL-terminated, or NULL */
+	bool judge_recorded;		/* replay */
+};
+
+struct plan {
+	struct scenario *sc;
+	struct plan_scenario conf;
+	struct plan_options options;
+	struct allow *allow;
+	struct load_conf *load;		/* NULL: no [load] */
+	struct watch_conf *watch;
+	struct fault_conf *faults;	/* those of this run */
+	size_t n_faults;
+	struct fault_link_conf *links;
+	size_t n_links;
+	struct playbook_ref *playbook_ref;	/* NULL: none */
+	struct playbook *playbook;
+	struct plan_expect *expects;
+	size_t n_expects;
+	struct expr *abort_when;	/* [abort], or NULL */
+	struct plan_event *events;	/* sorted by at, then by kind */
+	size_t n_events;
+};
+
+/* errs: everything that is wrong with the scenario. *ret NULL then. */
+void plan_new(struct scenario *sc, const struct plan_options *options,
+	      struct plan **ret, struct errs *errs);	/* takes sc over */
+void plan_free(struct plan *p);
+void plan_print(const struct plan *p, struct buf *out);	/* the timeline */
+void plan_json(const struct plan *p, struct buf *out);	/* plan.json */
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The same drill in virtual time: a discrete-event model of the shop (users,
+ * 200 workers, one FIFO, a connection pool, a pipeline of consumers) that fills
+ * struct drill_env.  One model per run; it lives on the drill's virtual loop.
+ */
+#ifndef GD_SIM_SIM_H
+#define GD_SIM_SIM_H
+
+#include "chaos/drill/drill.h"
+
+struct sim;
+
+/* From the plan's load, [sim] keys and [staging] shop.* keys. */
+int sim_new(const struct plan *plan, struct loop *loop, struct sim **ret,
+	    struct err *err) MUST_CHECK;
+void sim_free(struct sim *sim);
+/* Fills every field of env that the world is made of. */
+void sim_env(struct sim *sim, struct drill_env *env);
+void sim_symbols(struct symbols *symbols);	/* staging:…, link:… */
+
+extern const struct section_spec sim_section;
+
+#endif

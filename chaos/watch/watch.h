@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sees the incident: sources → windows → detectors → alerts, and good or bad
+ * seconds by the SLOs.  Windows, detectors and the SLO judge are pure: they are
+ * given the time.  One struct watch per run, on the controller's loop.
+ */
+#ifndef GD_WATCH_WATCH_H
+#define GD_WATCH_WATCH_H
+
+#include <stdbool.h>
+
+#include "chaos/base/allow.h"
+#include "chaos/base/expr.h"
+#include "chaos/base/loop.h"
+#include "chaos/base/work.h"
+#include "chaos/load/load.h"
+#include "chaos/scenario/scenario.h"
+#include "chaos/scenario/symbols.h"
+
+extern const struct section_spec watch_slo_section, watch_probe_section,
+	watch_detect_section, watch_detection_section, watch_recovery_section;
+
+/* [slo]; a target of 0 is not set. */
+struct watch_slo {
+	struct opt_strs latency;	/* "p95=2s" each; latency.pNN keys */
+	double errors;			/* share */
+	double throughput;		/* per drill second */
+	double availability;		/* share; budget only */
+	nsec_t period;
+	double monthly_requests;
+};
+
+struct watch_conf;	/* all of watch's sections, checked */
+void watch_conf_read(const struct scenario *sc, struct watch_conf **ret,
+		     struct errs *errs);
+void watch_conf_free(struct watch_conf *c);
+const struct watch_slo *watch_conf_slo(const struct watch_conf *c);
+nsec_t watch_conf_stable_for(const struct watch_conf *c);	/* [recovery] */
+const char *watch_conf_severity(const struct watch_conf *c);	/* [detection] */
+
+enum watch_alert_state { WATCH_INACTIVE, WATCH_PENDING, WATCH_FIRING };
+
+struct watch_alert {
+	const char *name, *severity, *source;	/* source "detector" */
+	enum watch_alert_state from, to;
+	nsec_t t;
+	const char *explain;		/* values at that moment */
+};
+
+struct watch_second {
+	int64_t second;
+	bool bad;
+	const char *why;	/* "p95" "errors" "throughput" "silent", joined by , */
+	double p95_s, errors, throughput;	/* over the 10 s that end here */
+	double users;
+	const struct load_row *rows;	/* all threads merged */
+	size_t n;
+};
+
+struct watch_args {
+	const struct watch_conf *conf;
+	struct loop *loop;
+	struct work *work;
+	const struct allow *allow;
+	const struct symbols *symbols;
+	const char *const *apis;
+	size_t n_apis;
+	/* What is due by plan in [t-10s, t), for the throughput SLO; NULL: */
+	/* what was due in the rows. */
+	void (*alert)(void *arg, const struct watch_alert *a);
+	/* After every load thread's snapshot of that second has come. */
+	void (*second)(void *arg, const struct watch_second *s);
+	/* Each drill second: every gauge, for series.jsonl. */
+	void (*gauges)(void *arg, int64_t second, const char *const *names,
+		       const double *values, size_t n);
+	void *arg;
+};
+
+struct watch;
+int watch_new(const struct watch_args *args, struct watch **ret,
+	      struct err *err) MUST_CHECK;
+void watch_free(struct watch *w);
+void watch_snapshot(struct watch *w, const struct load_snapshot *s);
+/* A gauge's value at a drill time; NaN: no data. Names are copied once. */
+void watch_gauge(struct watch *w, const char *name, nsec_t t, double value);
+/* For expressions: gauges, errors(), rate(), baseline(), … */
+const struct expr_env *watch_env(struct watch *w);
+/* Baselines are what the lead-in showed: freezes them (at T+0). */
+void watch_freeze_baseline(struct watch *w);
+/*
+ * References that no source will ever fill, and unknown APIs: -ENOENT with the
+ * list of what there is. extra: gauges that cli adds (link.*, users).
+ */
+int watch_check_expr(const struct watch_conf *c, const char *const *apis,
+		     size_t n_apis, const char *const *extra,
+		     const struct expr *e, struct err *err) MUST_CHECK;
+
+/*
+ * Sources push gauges. A table that cli or the simulator hands to the drill.
+ * Built in: probes (http, tcp, postgres, sql, metrics, command) of [probe].
+ */
+struct watch_source_ops {
+	const char *name;
+	int (*start)(void *self, struct watch *w, struct err *err);
+	/* Sample now; called each drill second, and each 100 real ms while a */
+	/* verify is open. Must not block. */
+	void (*sample)(void *self, nsec_t t);
+	void (*stop)(void *self);
+};
+void watch_add_source(struct watch *w, const struct watch_source_ops *ops,
+		      void *self);
+/* Probes and sources begin / end; sampling is each drill second. */
+int watch_start(struct watch *w, bool with_probes, struct err *err) MUST_CHECK;
+void watch_stop(struct watch *w);
+void watch_sample_fast(struct watch *w, bool on);	/* counted: nests */
+
+#endif
