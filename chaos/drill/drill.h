@@ -15,7 +15,7 @@ struct drill_env {
 	struct loop *loop;
 	struct work *work;
 	const struct load_ops *load;
-	void *load_arg;			/* what load->open gets by args->arg's side */
+	void *load_arg;			/* load_args.env_arg */
 	const struct fault_ops *const *faults;
 	const struct playbook_step_ops *const *steps;
 	void *step_arg;

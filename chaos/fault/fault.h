@@ -49,7 +49,11 @@ struct fault_ops {
 		       void *arg);
 	/* "link:db", "qdisc:/lo". The planner refuses two of one. */
 	int (*claims)(const struct fault *f, char *dst, size_t size);
-	/* Here, now? What is missing and how to mend it. Disturbs nothing. */
+	/*
+	 * Here, now? What is missing and how to mend it. Disturbs nothing.
+	 * May run before stack and links are up: unknown symbols and a NULL
+	 * env->link are no failure yet.
+	 */
 	int (*check)(struct fault *f, const struct fault_env *env,
 		     struct err *err);
 	/* Acquire all, disturb nothing, render the undo. May block. */
@@ -127,6 +131,7 @@ struct fault_event {
 	const struct fault_conf *conf;
 	const struct fault_ops *ops;	/* the fallback's, when taken */
 	bool fallback;
+	const char *target;		/* "link db"; or NULL */
 	enum fault_state from, to;
 	nsec_t real;		/* inject or revert latency, real ns; or 0 */
 	const char *why;	/* or NULL */
@@ -179,10 +184,15 @@ void faults_release(struct faults *fs);
 enum fault_state faults_state(const struct faults *fs, size_t i);
 size_t faults_active(const struct faults *fs);
 
-/* What a crash left: resolves every unlocked journal of this user. */
+/*
+ * What a crash left: resolves every unlocked journal of this user.  list is
+ * what is left: [{run,fault,kind,target,state(present|unknown),command,why}];
+ * what was undone is counted and logged.
+ */
 struct fault_recovered {
-	size_t undone, left, live;
-	json_t *list;	/* [{run,fault,kind,target,state,command}] caller decrefs */
+	size_t undone, left;	/* faults */
+	size_t live;		/* journals of runs that go on; untouched */
+	json_t *list;		/* caller decrefs, after 0 */
 };
 int fault_recover(bool only_list, struct fault_recovered *ret, struct err *err)
 	MUST_CHECK;

@@ -128,6 +128,7 @@ struct load_args {
 	/* After stop(): the last message. */
 	void (*done)(void *arg, const struct load_final *final);
 	void *arg;
+	void *env_arg;		/* drill_env.load_arg: the simulator's model */
 };
 
 struct load_ops {

@@ -18,7 +18,7 @@
  * effect     name bit(bool) explain within_s     a fault's expect, decided
  * alert      name severity source state explain
  * step       step from to call_ok lifts why before after
- * milestone  name source why         decided live, never recomputed
+ * milestone  name at_s source why    decided live, never recomputed
  * mark       name by note at_s       a person's
  * ctl        what value              a live change
  * criterion  name want got ok judged(bool)   [expect]s and step outcomes live
@@ -57,5 +57,6 @@
 #define MS_ACKNOWLEDGED "acknowledged"
 #define MS_FIRST_ACTION "first action"
 #define MS_RECOVERED    "recovered"
+#define MS_RELAPSE      "relapse"
 
 #endif
