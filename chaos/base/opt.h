@@ -49,6 +49,7 @@ struct opt {
 	unsigned flags;
 	const char *def;	/* text of the default; NULL: zero */
 	const char *const *choices;	/* OPT_ENUM, NULL-terminated */
+	/* OPT_PARSE; called again for a repeated key: replaces or adds. */
 	int (*parse)(const char *text, void *field, struct err *err);
 	void (*done)(void *field);	/* frees what parse made; may be NULL */
 	const char *help;	/* one line, lower case */
@@ -60,7 +61,10 @@ struct opt {
 
 /* Fills the struct with defaults. It must be zeroed. */
 void opt_defaults(const struct opt *table, void *conf);
-/* One "key = value". -ENOENT: no such key (err has the suggestion). */
+/*
+ * One "key = value". -ENOENT: no such key (err has the suggestion).  A list's
+ * default (line 0) is replaced by the first value that has a line.
+ */
 int opt_set(const struct opt *table, void *conf, const char *key,
 	    const char *value, int line, struct err *err) MUST_CHECK;
 const struct opt *opt_find(const struct opt *table, const char *key);
@@ -68,7 +72,10 @@ const struct opt *opt_find(const struct opt *table, const char *key);
 void opt_done(const struct opt *table, void *conf);
 /* Type's word for the reference: "duration", "share", … */
 const char *opt_type_name(enum opt_type type);
-/* The nearest of n words by edit distance, or NULL if none is near. */
+/*
+ * The nearest of n words by edit distance (a swap counts as one), or NULL if
+ * none is within max(1, a third of the word).
+ */
 const char *opt_suggest(const char *word, const char *const *words, size_t n);
 
 #endif
