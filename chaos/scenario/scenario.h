@@ -42,6 +42,11 @@ struct section_spec {
 	int (*more)(const struct scenario_section *s,
 		    const struct opt **ret, int max, struct err *err);
 	const char *summary;	/* one line */
+	/*
+	 * Values are templates: a ${name} that begins with a lower-case letter
+	 * and is no variable of the file's stays as it is ([journey]'s ${user}).
+	 */
+	bool templates;
 };
 
 struct scenario {
