@@ -26,10 +26,14 @@ struct plan_scenario {
 	struct opt_strs assume;		/* a sentence each, shown in reports */
 };
 
+/*
+ * Either `when` holds at every second in [from, to], or, if by is not
+ * NSEC_NEVER, once in [from, by].
+ */
 struct plan_expect {
 	char *name;
 	struct expr *when;
-	nsec_t from, to, by;		/* by: once until then */
+	nsec_t from, to, by;		/* to, by: NSEC_NEVER if not given */
 	char *to_event;			/* "first action"; NULL: to */
 	char *in;			/* "no-faults", "without:db-pool", or NULL */
 	const struct scenario_section *section;
@@ -42,7 +46,7 @@ enum plan_kind {
 
 struct plan_event {
 	nsec_t at;		/* drill ns; NSEC_NEVER: on an event */
-	const char *on;		/* "detected + 30s", or NULL */
+	char *on;		/* "30s after detected", or NULL */
 	enum plan_kind kind;
 	size_t index;		/* of the fault, expect, … */
 	char *text;		/* "inject db-pool (pool.limit on link db)" */
@@ -65,6 +69,7 @@ struct plan {
 	struct watch_conf *watch;
 	struct fault_conf *faults;	/* those of this run */
 	size_t n_faults;
+	size_t n_faults_read;		/* behind them: those left out by controls */
 	struct fault_link_conf *links;
 	size_t n_links;
 	struct playbook_ref *playbook_ref;	/* NULL: none */

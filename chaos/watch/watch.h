@@ -38,6 +38,12 @@ const struct watch_slo *watch_conf_slo(const struct watch_conf *c);
 nsec_t watch_conf_stable_for(const struct watch_conf *c);	/* [recovery] */
 const char *watch_conf_severity(const struct watch_conf *c);	/* [detection] */
 
+/* Each condition of [detect], with its section and key, for the checker. */
+int watch_conf_visit(const struct watch_conf *c,
+		     int (*fn)(void *arg, const struct scenario_section *s,
+			       const char *key, const struct expr *e),
+		     void *arg);
+
 enum watch_alert_state { WATCH_INACTIVE, WATCH_PENDING, WATCH_FIRING };
 
 struct watch_alert {

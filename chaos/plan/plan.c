@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A scenario's sections, read by their modules, into one checked plan. */
+#include "chaos/plan/plan.h"
+
+#include <string.h>
+
+#include "chaos/base/mem.h"
+#include "chaos/plan/impl.h"
+
+static bool left_out(const struct plan *p, const char *fault)
+{
+	const char *const *v = p->options.without;
+
+	if (p->options.no_faults)
+		return true;
+	for (; v && *v; v++)
+		if (!strcmp(*v, fault))
+			return true;
+	return false;
+}
+
+/* Those of this run come first, in the file's order. */
+static void apply_controls(struct plan *p)
+{
+	size_t n = p->n_faults_read, to = 0;
+	struct fault_conf *all = mem_calloc(n, sizeof(*all));
+
+	for (size_t i = 0; i < n; i++)
+		if (!left_out(p, p->faults[i].name))
+			all[to++] = p->faults[i];
+	p->n_faults = to;
+	for (size_t i = 0; i < n; i++)
+		if (left_out(p, p->faults[i].name))
+			all[to++] = p->faults[i];
+	if (n)
+		memcpy(p->faults, all, n * sizeof(*all));
+	mem_free(all);
+}
+
+static void read_playbook(struct plan *p, struct errs *errs)
+{
+	const struct playbook_ref *ref;
+
+	playbook_ref_read(p->sc, &p->playbook_ref, errs);
+	ref = p->playbook_ref;
+	if (ref && ref->file)
+		playbook_load(ref->file, p->sc->path, &ref->vars, &p->playbook,
+			      errs);
+}
+
+static void read_all(struct plan *p, struct errs *errs)
+{
+	plan_read_scenario(p, errs);
+	plan_read_allow(p, errs);
+	if (scenario_count(p->sc, "load"))
+		load_conf_read(p->sc, &p->load, errs);
+	watch_conf_read(p->sc, &p->watch, errs);
+	fault_link_confs_read(p->sc, &p->links, &p->n_links, errs);
+	fault_confs_read(p->sc, &p->faults, &p->n_faults_read, errs);
+	read_playbook(p, errs);
+	plan_read_expects(p, errs);
+	plan_read_abort(p, errs);
+}
+
+void plan_new(struct scenario *sc, const struct plan_options *options,
+	      struct plan **ret, struct errs *errs)
+{
+	struct plan *p = mem_zalloc(sizeof(*p));
+	size_t before = errs->n;
+
+	*ret = NULL;
+	p->sc = sc;
+	p->options = *options;
+	read_all(p, errs);
+	if (errs->n == before) {
+		apply_controls(p);
+		plan_check(p, errs);
+	}
+	if (errs->n > before) {
+		plan_free(p);
+		return;
+	}
+	plan_make_events(p);
+	*ret = p;
+}
+
+void plan_free(struct plan *p)
+{
+	if (!p)
+		return;
+	for (size_t i = 0; i < p->n_events; i++) {
+		mem_free(p->events[i].on);
+		mem_free(p->events[i].text);
+	}
+	mem_free(p->events);
+	playbook_free(p->playbook);
+	playbook_ref_free(p->playbook_ref);
+	fault_confs_free(p->faults, p->n_faults_read);
+	fault_link_confs_free(p->links, p->n_links);
+	watch_conf_free(p->watch);
+	load_conf_free(p->load);
+	plan_sections_done(p);
+	scenario_free(p->sc);
+	mem_free(p);
+}
