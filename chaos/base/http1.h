@@ -51,21 +51,36 @@ struct http1_parser {
 	/* private */
 	uint64_t chunk_left;
 	int sub;
-	uint32_t line_start;
+	uint32_t line_start;	/* of the line being read, in head */
+	uint32_t line_len;	/* of a chunk's or trailer's line */
+	uint32_t trailer_len;	/* bytes of all trailers */
+	int minor;		/* HTTP/1.minor */
+	bool has_te, te_chunked;	/* seen; chunked is the last coding */
+	bool conn_close, conn_keep;	/* options of Connection */
 };
 
 void http1_init(struct http1_parser *p, enum http1_kind kind);
-void http1_done(struct http1_parser *p);
-void http1_next(struct http1_parser *p);	/* for the next message */
+void http1_done(struct http1_parser *p);	/* not p->body */
+/* For the next message; p->body is kept, and its bytes. */
+void http1_next(struct http1_parser *p);
 /* Takes at most len bytes; returns how many it used (stops at HTTP1_DONE). */
 size_t http1_feed(struct http1_parser *p, const char *data, size_t len);
+/*
+ * Strict where a lenient reader could be fooled: folded lines, spaces before
+ * the colon, lengths that differ, a request with both a length and chunks.  A
+ * body's part that p->body has no room for is counted and dropped, and
+ * p->body->overflow says so.  Status 101 is DONE: what follows is not HTTP.
+ */
 /* The peer closed: completes a read-to-close body, else HTTP1_ERROR. */
 void http1_eof(struct http1_parser *p);
 /* Case-insensitive name; points into p->head, *ret_len bytes; NULL: none. */
 const char *http1_header(const struct http1_parser *p, const char *name,
 			 size_t *ret_len);
 
-/* A URL: http://host:port/path, or unix:/socket:/path. */
+/*
+ * A URL: http://host:port/path, or unix:/socket:/path.  A fragment is dropped;
+ * "user:password@" is refused.
+ */
 struct http1_url {
 	char host[256];		/* name, address, or socket path */
 	int port;		/* 0: Unix socket */
@@ -98,10 +113,14 @@ struct http1_args {
 	http1_done_fn *done;	/* exactly once, unless cancelled */
 	void *arg;
 };
-/* Copies what it needs. On failure done is not called. */
+/*
+ * Copies what it needs; done is never called from within.  On failure it is not
+ * called at all.  ret may be NULL.  "Connection: close" and Content-Length are
+ * added; an answer's body is at most 16 MiB.
+ */
 int http1_call_start(struct loop *loop, const struct http1_args *args,
 		     struct http1_call **ret, struct err *err) MUST_CHECK;
-void http1_call_cancel(struct http1_call *call);
+void http1_call_cancel(struct http1_call *call);	/* NULL is fine */
 /*
  * The same, blocking, for command-line tools, guardian and tests.  Writes the
  * body into body[cap], cut and terminated; returns the status or an errno.

@@ -19,29 +19,39 @@ struct proc_id {
 };
 
 struct proc_args {
-	const char *const *argv;	/* NULL-terminated; argv[0] by PATH */
+	const char *const *argv;	/* NULL-terminated; argv[0] by our PATH */
 	const char *const *env_add;	/* "K=V", NULL-terminated; or NULL */
 	const char *dir;		/* or NULL */
 	const char *user;		/* run as; NULL: as we are */
 	const char *log_path;		/* stdout and stderr, appended; or NULL */
-	int out_fd;			/* stdout and stderr; -1: log_path or null */
+	int out_fd;			/* stdout and stderr; <= 0: log_path, */
+					/* or /dev/null */
 	bool session;			/* setsid() */
-	bool die_with_parent;		/* PR_SET_PDEATHSIG SIGKILL */
+	bool die_with_parent;		/* PR_SET_PDEATHSIG SIGKILL: when the */
+					/* *thread* that spawned it ends */
 	const char *netns;		/* path or NULL */
 	const int *keep_fds;		/* stay open in the child, same numbers */
 	size_t n_keep_fds;
 };
 
-/* An exec that fails is reported here, with the reason. stdin is /dev/null. */
+/*
+ * An exec that fails is reported here, with the reason; so it waits for the
+ * exec, which takes a ms or so.  stdin is /dev/null, signals are all at their
+ * defaults, every other descriptor is closed.  ret_pidfd may be NULL, and is
+ * the caller's to close.
+ */
 int proc_spawn(const struct proc_args *args, struct proc_id *ret_id,
 	       int *ret_pidfd, struct err *err) MUST_CHECK;
 int proc_identify(pid_t pid, struct proc_id *ret);	/* -ESRCH */
-bool proc_alive(const struct proc_id *id);
+bool proc_alive(const struct proc_id *id);		/* a zombie is not */
 /* Through a pidfd after checking the start time. -ESRCH: gone. */
 int proc_signal(const struct proc_id *id, int sig);
-/* waitpid status of a child whose pidfd is readable; -ECHILD: not ours. */
+/*
+ * waitpid status of a child whose pidfd is readable.  -EAGAIN: it runs still;
+ * -ECHILD: not ours, or reaped before.
+ */
 int proc_reap(int pidfd, int *ret_status);
-/* "exit 1", "killed by SIGKILL" */
+/* "exit 1", "killed by SIGKILL"; returns dst. */
 const char *proc_status_text(int status, char *dst, size_t size);
 /* This boot's id (/proc/sys/kernel/random/boot_id), 36 characters. */
 int proc_boot_id(char dst[40]);
