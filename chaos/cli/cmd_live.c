@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* stop, mark, ctl, status: what a person says to a running drill. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chaos/base/http1.h"
+#include "chaos/base/json.h"
+#include "chaos/base/mem.h"
+#include "chaos/base/units.h"
+#include "chaos/cli/cli.h"
+#include "chaos/fault/guardian.h"
+
+static int stop_main(int argc, char **argv);
+static int mark_main(int argc, char **argv);
+static int ctl_main(int argc, char **argv);
+static int status_main(int argc, char **argv);
+
+extern const struct cli_cmd cli_cmd_stop, cli_cmd_mark, cli_cmd_ctl,
+	cli_cmd_status;
+const struct cli_cmd cli_cmd_stop = {
+	"stop", "[RUN]", "revert, verify, report; the guardian if need be",
+	stop_main
+};
+const struct cli_cmd cli_cmd_mark = {
+	"mark", "[RUN] NAME", "a person says: detected, acknowledged, ...",
+	mark_main
+};
+const struct cli_cmd cli_cmd_ctl = {
+	"ctl", "[RUN] ...", "change a running drill: users, rate, a fault",
+	ctl_main
+};
+const struct cli_cmd cli_cmd_status = {
+	"status", "[RUN]", "how a running drill is", status_main
+};
+
+static const struct cli_opt no_opts[] = {
+	{ NULL, 0, CLI_FLAG, NULL, NULL, NULL },
+};
+
+static bool is_live(const char *word)
+{
+	char path[256], id[128];
+
+	return cli_live_socket(word, path, sizeof(path), id, sizeof(id),
+			       NULL) == 0;
+}
+
+static int status_main(int argc, char **argv)
+{
+	int left = cli_options(&cli_cmd_status, no_opts, argc, argv);
+
+	if (left < 0)
+		return cli_options_exit(left);
+	return cli_live_call(left > 0 ? argv[1] : NULL, "GET", "/status",
+			     NULL);
+}
+
+/* No answer in 2 s: the guardian ends the controller and reverts. */
+static int stop_main(int argc, char **argv)
+{
+	int left = cli_options(&cli_cmd_stop, no_opts, argc, argv);
+	char path[256], id[128], answer[1024];
+	struct err err = { 0 };
+	int code;
+
+	if (left < 0)
+		return cli_options_exit(left);
+	code = cli_live_call(left > 0 ? argv[1] : NULL, "POST", "/stop", "{}");
+	if (code == CLI_HELD)
+		return code;
+	if (left > 0)
+		snprintf(id, sizeof(id), "%s", argv[1]);
+	else if (cli_live_socket(NULL, path, sizeof(path), id, sizeof(id),
+				 NULL) < 0)
+		return code;
+	fprintf(stderr, "gameday: asking the guardian of '%s'\n", id);
+	if (guardian_ask(id, "stop", answer, sizeof(answer), &err) < 0) {
+		cli_error(&err);
+		return CLI_CANNOT_RUN;
+	}
+	printf("%s\n", answer);
+	return CLI_HELD;
+}
+
+/* "14:02:10" needs the scenario's label, so it is sent as drill seconds. */
+static int set_time(json_t *body, const char *at, const char *ago,
+		    struct err *err)
+{
+	nsec_t t;
+	int rc = 0;
+
+	if (ago) {
+		rc = units_duration(ago, &t, err);
+		json_object_set_new(body, "ago_s", json_real((double)t / 1e9));
+	} else if (at) {
+		rc = units_duration(at, &t, err);
+		json_object_set_new(body, "at_s", json_real((double)t / 1e9));
+	}
+	return rc;
+}
+
+static int mark_main(int argc, char **argv)
+{
+	const char *at = NULL, *ago = NULL, *by = getenv("USER"), *note = "";
+	struct cli_opt opts[] = {
+		{ "at", 0, CLI_STRING, &at, "TIME",
+		  "drill time since T+0, as 2m10s" },
+		{ "ago", 0, CLI_STRING, &ago, "TIME", "so long ago" },
+		{ "by", 0, CLI_STRING, &by, "WHO", "who says so" },
+		{ "note", 0, CLI_STRING, &note, "TEXT", "a sentence" },
+		{ NULL, 0, CLI_FLAG, NULL, NULL, NULL },
+	};
+	int left = cli_options(&cli_cmd_mark, opts, argc, argv);
+	const char *run = left == 2 ? argv[1] : NULL;
+	struct err err = { 0 };
+	json_t *body;
+	char *text;
+	int code;
+
+	if (left < 0)
+		return cli_options_exit(left);
+	if (left < 1 || left > 2) {
+		fprintf(stderr, "gameday: mark takes a name: detected, "
+				"acknowledged, mitigated, recovered, note\n");
+		return CLI_USAGE;
+	}
+	body = json_pack("{s:s,s:s,s:s}", "name", argv[left], "by",
+			 by ? by : "", "note", note);
+	if (set_time(body, at, ago, &err) < 0) {
+		cli_error(&err);
+		json_decref(body);
+		return CLI_USAGE;
+	}
+	text = json_dumps(body, JSON_COMPACT);
+	code = cli_live_call(run, "POST", "/mark", text);
+	free(text);
+	json_decref(body);
+	return code;
+}
+
+static int ctl_main(int argc, char **argv)
+{
+	int left = cli_options(&cli_cmd_ctl, no_opts, argc, argv);
+	int first = left > 1 && is_live(argv[1]) ? 2 : 1;
+	const char *run = first == 2 ? argv[1] : NULL;
+	json_t *args = json_array(), *body;
+	char *text;
+	int code;
+
+	if (left < 1) {
+		json_decref(args);
+		if (left == 0)
+			fprintf(stderr, "gameday: ctl takes: users N | "
+					"rate N/s | pause | resume | fault "
+					"NAME KEY VALUE\n");
+		return left < 0 ? cli_options_exit(left) : CLI_USAGE;
+	}
+	for (int i = first; i <= left; i++)
+		json_array_append_new(args, json_string(argv[i]));
+	body = json_pack("{s:o}", "argv", args);
+	text = json_dumps(body, JSON_COMPACT);
+	code = cli_live_call(run, "POST", "/ctl", text);
+	free(text);
+	json_decref(body);
+	return code;
+}

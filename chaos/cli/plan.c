@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a file to a plan, and the preflight that disturbs nothing. */
+#include <string.h>
+
+#include "chaos/base/mem.h"
+#include "chaos/cli/cli.h"
+#include "chaos/report/report.h"
+#include "faults/table.h"
+
+struct plan *cli_plan(const char *path, const struct cli_run_opts *o)
+{
+	struct plan_options options = {
+		.speed = o->speed,
+		.no_faults = o->no_faults,
+		.without = o->without.v,
+		.judge_recorded = o->recorded,
+	};
+	struct scenario_vars vars = { 0 };
+	AUTO_FREE char *seed = o->seed ? mem_printf("scenario.seed=%s", o->seed)
+				       : NULL;
+	struct cli_list sets = o->sets;
+	struct scenario *sc = NULL;
+	struct plan *plan = NULL;
+	struct errs errs;
+
+	errs_init(&errs);
+	if (seed && sets.n + 1 < sizeof(sets.v) / sizeof(sets.v[0]))
+		sets.v[sets.n++] = seed;
+	if (o->speed <= 0)
+		errs_add(&errs, NULL, 0, "--speed must be above 0");
+	scenario_load(path, cli_specs, sets.v, &vars, &sc, &errs);
+	if (sc) {
+		report_check(sc, &errs);
+		plan_new(sc, &options, &plan, &errs);
+	}
+	if (errs.n > 0) {
+		cli_errors(&errs);
+		fprintf(stderr, "gameday: %zu mistake%s in '%s'\n", errs.n,
+			errs.n == 1 ? "" : "s", path);
+		plan_free(plan);
+		plan = NULL;
+	}
+	errs_done(&errs);
+	return plan;
+}
+
+/* Checks that it can find without a stack: drivers, claims, [allow]. */
+bool cli_check(const struct plan *p, bool describe)
+{
+	struct symbols *symbols = symbols_new();
+	struct loop *loop = NULL;
+	struct faults *faults = NULL;
+	struct faults_args args = { .table = faults_table,
+				    .confs = p->faults,
+				    .n = p->n_faults };
+	struct err err = { 0 };
+	struct errs errs;
+	struct buf text;
+	bool ok;
+
+	errs_init(&errs);
+	buf_init(&text, 0);
+	if (loop_new(LOOP_VIRTUAL, &loop, &err) < 0)
+		errs_add(&errs, NULL, 0, "%s", err.msg);
+	args.env = (struct fault_env){ .loop = loop, .allow = p->allow,
+				       .symbols = symbols, .run = "RUN",
+				       .speed = p->options.speed };
+	if (errs.n == 0)
+		faults_new(&args, &faults, &errs);
+	if (errs.n == 0)
+		faults_check(faults, &text, &errs);
+	if (describe && errs.n == 0 && p->n_faults > 0) {
+		buf_adds(&text, "\ncalls and their undo\n");
+		faults_describe(faults, &text);
+	}
+	if (describe && p->playbook) {
+		buf_adds(&text, "\nplaybook\n");
+		playbook_describe(p->playbook, &text);
+	}
+	if (describe && text.len > 0)
+		printf("%s", text.data);
+	cli_errors(&errs);
+	ok = errs.n == 0;
+	faults_free(faults);
+	symbols_free(symbols);
+	loop_free(loop);
+	buf_done(&text);
+	errs_done(&errs);
+	return ok;
+}

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The life of a run on the real world: staging, links, drill, report, and all of it
+ * taken down again in the reverse order.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "chaos/base/json.h"
+#include "chaos/base/log.h"
+#include "chaos/base/mem.h"
+#include "chaos/cli/cli.h"
+#include "chaos/cli/source_link.h"
+#include "chaos/drill/drill.h"
+#include "chaos/sim/sim.h"
+#include "chaos/ui/control.h"
+#include "chaos/ui/live.h"
+#include "faults/table.h"
+#include "staging/stack/stack.h"
+
+struct run {
+	struct plan *plan;
+	const struct cli_run_opts *opts;
+	char id[128];
+	char *dir;
+	char host[64];
+	struct loop *loop;
+	struct work *work;
+	struct symbols *symbols;
+	struct cli_staging staging;
+	json_t *info;		/* the stack's; NULL: none */
+	json_t *stack;		/* the same, as a report names it */
+	bool own_stack;		/* this run brought it up */
+	struct fault_link *link;
+	struct source_link *link_source;
+	struct drill *drill;
+	struct control *control;
+	struct live *live;
+	int signal_fd;
+	struct loop_io signal_io;
+};
+
+void cli_run_id(const char *name, char *dst, size_t size)
+{
+	char stamp[32];
+	time_t now = time(NULL);
+	struct tm tm;
+
+	localtime_r(&now, &tm);
+	strftime(stamp, sizeof(stamp), "%Y%m%d-%H%M%S", &tm);
+	snprintf(dst, size, "%s-%s", stamp, name);
+}
+
+static char *new_run_dir(const struct cli_run_opts *o, char *id, size_t size)
+{
+	char *dir;
+
+	if (o->out)
+		return mem_strdup(o->out);
+	dir = mem_printf("runs/%s", id);
+	for (int i = 2; access(dir, F_OK) == 0; i++) {
+		mem_free(dir);
+		dir = mem_printf("runs/%s-%d", id, i);
+	}
+	snprintf(id, size, "%s", dir + strlen("runs/"));
+	return dir;
+}
+
+/* runs/latest → the newest; a convenience, so failing is no error. */
+static void point_latest(const struct run *r)
+{
+	if (r->opts->out)
+		return;
+	unlink("runs/latest");
+	if (symlink(r->id, "runs/latest") < 0)
+		log_debug("no runs/latest: %s", strerror(errno));
+}
+
+static void progress(void *arg, const char *line)
+{
+	(void)arg;
+	fprintf(stderr, "staging: %s\n", line);
+}
+
+static void set_symbol(struct run *r, const char *name, const char *key)
+{
+	const char *value = json_str(r->info, key, NULL);
+
+	if (value)
+		symbols_set(r->symbols, name, value);
+}
+
+static void use_stack(struct run *r)
+{
+	set_symbol(r, "staging:shop", "shop");
+	set_symbol(r, "staging:management", "management");
+	set_symbol(r, "staging:postgres", "postgres");
+	set_symbol(r, "staging:redis", "redis");
+	set_symbol(r, "staging:kafka", "kafka");
+	r->stack = json_deep_copy(json_at(r->info, "versions"));
+	if (!r->stack)
+		r->stack = json_object();
+	json_object_set_new(r->stack, "kafka_kind",
+			    json_string(json_str(r->info, "kafka_kind", "?")));
+}
+
+static int adopt_stack(struct run *r, const struct stack_conf *conf,
+		       struct err *err)
+{
+	int rc = stack_matches(r->info, conf, err);
+
+	if (rc < 0)
+		return err_prefix(err,
+				  "a stack '%s' is up that this run cannot "
+				  "use ('gameday staging down' ends it)",
+				  conf->name);
+	fprintf(stderr, "staging: using '%s', which is up; resetting it\n",
+		conf->name);
+	return stack_reset(r->info, err);
+}
+
+static int bring_stack(struct run *r, struct err *err)
+{
+	const char *keys[65] = { NULL };
+	struct stack_conf conf = { .name = r->staging.name,
+				   .speed = r->opts->speed,
+				   .netns = r->staging.netns,
+				   .keys = keys };
+	char *owned[64];
+	size_t n = 0;
+	int rc;
+
+	for (; n < r->staging.keys.n && n < 64; n++)
+		keys[n] = owned[n] = mem_printf("shop.%s",
+						r->staging.keys.v[n]);
+	rc = stack_find(conf.name, &r->info, err);
+	if (rc == 0) {
+		rc = adopt_stack(r, &conf, err);
+	} else if (rc == -ENOENT) {
+		rc = stack_up(&conf, r->signal_fd, progress, NULL, &r->info,
+			      err);
+		r->own_stack = rc == 0;
+	}
+	if (rc == 0)
+		use_stack(r);
+	while (n > 0)
+		mem_free(owned[--n]);
+	return rc;
+}
+
+static bool needs_proxy(const struct plan *p, const struct run *r)
+{
+	return p->n_links > 0 || r->info;
+}
+
+static int open_link(struct run *r, struct err *err)
+{
+	struct fault_link_args args = {
+		.loop = r->loop,
+		.allow = r->plan->allow,
+		.run = r->id,
+		.api = r->info ? json_str(r->info, "proxy", NULL) : NULL,
+		.stack_links = r->info ? json_at(r->info, "links") : NULL,
+		.symbols = r->symbols,
+		.confs = r->plan->links,
+		.n = r->plan->n_links,
+	};
+	int rc;
+
+	if (!needs_proxy(r->plan, r))
+		return 0;
+	rc = fault_link_open(&args, &r->link, err);
+	if (rc == 0)
+		r->link_source = source_link_new(r->link, r->loop);
+	return rc;
+}
+
+static void on_signal(struct loop *loop, struct loop_io *io, unsigned events,
+		      void *arg)
+{
+	struct run *r = arg;
+	struct signalfd_siginfo info;
+
+	(void)loop;
+	(void)events;
+	if (read(io->fd, &info, sizeof(info)) != sizeof(info) || !r->drill)
+		return;
+	fprintf(stderr, "\ngameday: %s: reverting\n",
+		strsignal((int)info.ssi_signo));
+	drill_stop(r->drill, DRILL_INTERRUPTED,
+		   strsignal((int)info.ssi_signo));
+}
+
+static int catch_signals(struct run *r, struct err *err)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	r->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (r->signal_fd < 0)
+		return err_errno(err, "signalfd");
+	loop_io_init(&r->signal_io, r->signal_fd, "signal", on_signal, r);
+	return 0;
+}
+
+static void fill_env(struct run *r, struct drill_env *env,
+		     const struct watch_source_ops **sources, void **args)
+{
+	if (r->link_source) {
+		sources[0] = &source_link_ops;
+		args[0] = r->link_source;
+	}
+	*env = (struct drill_env){
+		.loop = r->loop,
+		.work = r->work,
+		.load = &load_threads,
+		.faults = faults_table,
+		.steps = playbook_step_table,
+		.sources = sources,
+		.source_args = args,
+		.probes = true,
+		.guardian = true,
+		.host = r->host,
+		.real_time = clock_real,
+	};
+}
+
+/* The drill itself. A negative errno: it could not begin. */
+static int drill(struct run *r, struct err *err)
+{
+	const struct watch_source_ops *sources[2] = { NULL };
+	void *source_args[2] = { NULL };
+	bool terminal = isatty(STDERR_FILENO) && !r->opts->quiet;
+	struct drill_env env;
+	struct drill_args args = {
+		.plan = r->plan,
+		.env = &env,
+		.link = r->link,
+		.symbols = r->symbols,
+		.run = r->id,
+		.kind = r->opts->kind,
+		.run_dir = r->dir,
+		.stack = r->stack,
+		.settle_real = 200 * NSEC_MS,
+	};
+	int rc;
+
+	fill_env(r, &env, sources, source_args);
+	if (!r->opts->quiet) {
+		r->live = live_new(stderr, terminal, r->opts->blind, r->plan);
+		args.line = live_line;
+		args.line_arg = r->live;
+	}
+	rc = drill_new(&args, &r->drill, err);
+	if (rc < 0)
+		return rc;
+	point_latest(r);
+	rc = control_open(r->drill, r->loop, r->id, &r->control, err);
+	if (rc < 0)
+		log_warn("no control socket: %s", err->msg);
+	loop_io_set(r->loop, &r->signal_io, LOOP_IN, NULL);
+	drill_run(r->drill);
+	loop_io_set(r->loop, &r->signal_io, 0, NULL);
+	return 0;
+}
+
+static int set_up(struct run *r, struct err *err)
+{
+	int rc = loop_new(LOOP_EPOLL, &r->loop, err);
+
+	if (rc == 0)
+		rc = catch_signals(r, err);
+	if (rc == 0 && r->staging.up)
+		rc = bring_stack(r, err);
+	if (rc == 0)
+		rc = open_link(r, err);
+	return rc;
+}
+
+static void take_down(struct run *r)
+{
+	struct err err = { 0 };
+
+	control_close(r->control);
+	drill_free(r->drill);
+	live_free(r->live);
+	source_link_free(r->link_source);
+	fault_link_close(r->link);
+	if (r->own_stack && stack_down(r->staging.name, &err) < 0)
+		cli_error(&err);
+	if (r->work)
+		work_free(r->work);
+	if (r->signal_fd >= 0)
+		close(r->signal_fd);
+	json_decref(r->info);
+	json_decref(r->stack);
+	symbols_free(r->symbols);
+	cli_staging_done(&r->staging);
+	loop_free(r->loop);
+	mem_free(r->dir);
+}
+
+static int outcome(struct run *r, int rc, const struct err *err)
+{
+	if (rc == -EINTR)
+		return CLI_ABORTED;
+	if (rc < 0) {
+		cli_error(err);
+		return CLI_CANNOT_RUN;
+	}
+	return cli_report(r->dir, false, r->opts->json);
+}
+
+int cli_run(struct plan *p, const struct cli_run_opts *o)
+{
+	struct run r = { .plan = p, .opts = o, .signal_fd = -1 };
+	struct err err = { 0 };
+	struct errs errs;
+	int rc, code;
+
+	/* What can be known without a stack is said before one is built. */
+	if (!cli_check(p, false))
+		return CLI_CANNOT_RUN;
+	errs_init(&errs);
+	cli_staging_read(p->sc, &r.staging, &errs);
+	errs_done(&errs);
+	gethostname(r.host, sizeof(r.host) - 1);
+	cli_run_id(p->conf.name, r.id, sizeof(r.id));
+	r.dir = new_run_dir(o, r.id, sizeof(r.id));
+	r.symbols = symbols_new();
+	rc = set_up(&r, &err);
+	if (rc == 0)
+		rc = drill(&r, &err);
+	live_free(r.live);
+	r.live = NULL;
+	code = outcome(&r, rc, &err);
+	take_down(&r);
+	return code;
+}
+
+static nsec_t no_real_time(void)
+{
+	return 0;
+}
+
+/* The same drill on a virtual loop; nothing outside is touched. */
+int cli_simulate(struct plan *p, const struct cli_run_opts *o)
+{
+	struct run r = { .plan = p, .opts = o, .signal_fd = -1 };
+	struct drill_env env = { .host = "simulated",
+				 .real_time = no_real_time };
+	struct drill_args args = { .plan = p, .env = &env,
+				   .kind = "simulate" };
+	struct sim *sim = NULL;
+	struct err err = { 0 };
+	int rc, code;
+
+	snprintf(r.id, sizeof(r.id), "%s-simulated", p->conf.name);
+	r.dir = new_run_dir(o, r.id, sizeof(r.id));
+	r.symbols = symbols_new();
+	sim_symbols(r.symbols);
+	snprintf(r.id, sizeof(r.id), "%s-simulated", p->conf.name);
+	args.run = r.id;
+	args.run_dir = r.dir;
+	args.symbols = r.symbols;
+	rc = loop_new(LOOP_VIRTUAL, &r.loop, &err);
+	if (rc == 0)
+		rc = sim_new(p, r.loop, &sim, &err);
+	if (rc == 0) {
+		env.loop = r.loop;
+		sim_env(sim, &env);
+		rc = drill_new(&args, &r.drill, &err);
+	}
+	if (rc == 0)
+		drill_run(r.drill);
+	code = outcome(&r, rc, &err);
+	drill_free(r.drill);
+	r.drill = NULL;
+	sim_free(sim);
+	take_down(&r);
+	return code;
+}
