@@ -52,10 +52,12 @@ void *mem_zalloc(size_t size)
 
 void *mem_calloc(size_t n, size_t size)
 {
-	if (fails_now())
+	size_t all;
+
+	if (fails_now() || __builtin_mul_overflow(n, size, &all))
 		oom(size);
-	/* calloc(3) checks n * size; 0 bytes may give NULL, which is no error */
-	return there(calloc(n ? n : 1, size ? size : 1), size);
+	/* 0 bytes may give NULL, which is no error */
+	return there(calloc(1, all ? all : 1), all);
 }
 
 void *mem_realloc(void *p, size_t size)

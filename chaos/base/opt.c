@@ -428,7 +428,7 @@ const char *opt_suggest(const char *word, const char *const *words, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		size_t d = distance(word, words[i]);
 
-		if (d < best) {
+		if (d < best && d < strlen(word)) {
 			best = d;
 			near = words[i];
 		}
