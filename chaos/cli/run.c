@@ -374,7 +374,7 @@ int cli_simulate(struct plan *p, const struct cli_run_opts *o)
 	args.symbols = r.symbols;
 	rc = loop_new(LOOP_VIRTUAL, &r.loop, &err);
 	if (rc == 0)
-		rc = sim_new(p, r.loop, &sim, &err);
+		rc = sim_new(p, r.loop, faults_table, &sim, &err);
 	if (rc == 0) {
 		env.loop = r.loop;
 		sim_env(sim, &env);

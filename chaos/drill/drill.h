@@ -17,6 +17,7 @@ struct drill_env {
 	const struct load_ops *load;
 	void *load_arg;			/* load_args.env_arg */
 	const struct fault_ops *const *faults;
+	void *fault_arg;		/* fault_env.arg */
 	const struct playbook_step_ops *const *steps;
 	void *step_arg;
 	const struct watch_source_ops *const *sources;	/* NULL-terminated */

@@ -11,14 +11,16 @@
 
 struct sim;
 
-/* From the plan's load, [sim] keys and [staging] shop.* keys. */
-int sim_new(const struct plan *plan, struct loop *loop, struct sim **ret,
+/*
+ * From the plan's load, its seed and the [staging] shop.* keys.  faults is the
+ * table of the real drivers: the simulated ones keep their names and options.
+ */
+int sim_new(const struct plan *plan, struct loop *loop,
+	    const struct fault_ops *const *faults, struct sim **ret,
 	    struct err *err) MUST_CHECK;
 void sim_free(struct sim *sim);
 /* Fills every field of env that the world is made of. */
 void sim_env(struct sim *sim, struct drill_env *env);
 void sim_symbols(struct symbols *symbols);	/* staging:…, link:… */
-
-extern const struct section_spec sim_section;
 
 #endif

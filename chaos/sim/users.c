@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * load_ops over the model: the same journeys, draws and stages as the engine's,
+ * on the virtual loop, with the same snapshots.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "chaos/base/mem.h"
+#include "chaos/base/rng.h"
+#include "chaos/sim/impl.h"
+
+enum { MAX_APIS = 16 };
+
+struct sim_user {
+	struct sim_users *all;
+	struct rng rng;
+	struct loop_timer timer;	/* thinks, or loses patience */
+	struct sim_request *request;	/* outstanding, or NULL */
+	size_t journey, step;
+	uint32_t api;
+	nsec_t intended;
+	bool active, leaving, affected;
+	uint8_t asked[MAX_APIS], served[MAX_APIS];	/* a bit a phase */
+};
+
+struct sim_users {
+	struct load_args args;
+	struct sim_model *model;
+	struct loop *loop;
+	struct sim_user *user;
+	size_t n, n_active;
+	size_t n_apis;
+	const char *const *apis;
+	nsec_t edge[LOAD_PHASES];	/* where each phase begins */
+	struct load_row rows[MAX_APIS * LOAD_PHASES];
+	int64_t second;
+	struct loop_timer tick, ramp;
+	bool stopped;
+	uint64_t requests, raw[MAX_APIS][LOAD_PHASES];
+};
+
+static void next_step(struct sim_user *u);
+
+static enum load_phase phase_of(const struct sim_users *s, nsec_t t)
+{
+	if (t >= s->edge[LOAD_RECOVERY])
+		return LOAD_RECOVERY;
+	return t >= s->edge[LOAD_FAULT] ? LOAD_FAULT : LOAD_BASELINE;
+}
+
+static struct load_row *row_of(struct sim_users *s, uint32_t api, nsec_t t)
+{
+	return &s->rows[api * LOAD_PHASES + phase_of(s, t)];
+}
+
+static void count(struct sim_user *u, int status)
+{
+	struct sim_users *s = u->all;
+	struct load_row *r = row_of(s, u->api, u->intended);
+	nsec_t took = loop_now(s->loop) - u->intended;
+
+	hist_record(r->response, took);
+	hist_record(r->service, took);
+	if (status == 200) {
+		r->ok++;
+		u->served[u->api] |= 1U << phase_of(s, u->intended);
+		return;
+	}
+	u->affected = true;
+	r->failed[status == 429 ? LOAD_429
+		  : status == 0 ? LOAD_TIMEOUT
+				: LOAD_5XX]++;
+}
+
+static void on_answer(void *arg, struct sim_request *r, int status)
+{
+	struct sim_user *u = arg;
+
+	(void)r;
+	u->request = NULL;
+	loop_timer_stop(u->all->loop, &u->timer);
+	count(u, status);
+	u->step++;
+	next_step(u);
+}
+
+static void on_timeout(struct loop *loop, struct loop_timer *timer, void *arg)
+{
+	struct sim_user *u = arg;
+
+	(void)loop;
+	(void)timer;
+	u->request->answered = NULL;
+	u->request = NULL;
+	count(u, 0);
+	u->step++;
+	next_step(u);
+}
+
+static void on_thought(struct loop *loop, struct loop_timer *timer, void *arg)
+{
+	struct sim_user *u = arg;
+
+	(void)loop;
+	(void)timer;
+	u->step++;
+	next_step(u);
+}
+
+static uint32_t api_index(const struct sim_users *s, const char *api)
+{
+	for (size_t i = 0; i < s->n_apis; i++)
+		if (strcmp(s->apis[i], api) == 0)
+			return (uint32_t)i;
+	return 0;
+}
+
+static void ask(struct sim_user *u, const struct load_step_info *step)
+{
+	struct sim_users *s = u->all;
+	nsec_t now = loop_now(s->loop);
+	enum load_phase phase = phase_of(s, now);
+
+	u->intended = now;
+	u->api = api_index(s, step->api);
+	u->asked[u->api] |= 1U << phase;
+	s->raw[u->api][phase]++;
+	s->requests++;
+	row_of(s, u->api, now)->due++;
+	loop_timer_init(&u->timer, "patience", on_timeout, u);
+	loop_timer_at(s->loop, &u->timer,
+		      now + load_conf_timeout(s->args.conf));
+	u->request = sim_submit(s->model, sim_kind_of(step->path), on_answer,
+				u);
+}
+
+static void think(struct sim_user *u)
+{
+	nsec_t t = load_draw_think(u->all->args.conf, u->journey, u->step,
+				   &u->rng);
+
+	loop_timer_init(&u->timer, "think", on_thought, u);
+	loop_timer_at(u->all->loop, &u->timer, loop_now(u->all->loop) + t);
+}
+
+static void next_step(struct sim_user *u)
+{
+	struct sim_users *s = u->all;
+	const struct load_step_info *steps;
+	size_t n;
+
+	if (s->stopped || u->leaving) {
+		u->active = false;
+		return;
+	}
+	load_conf_journey(s->args.conf, u->journey, NULL, &steps, &n);
+	if (u->step >= n) {
+		u->journey = load_draw_journey(s->args.conf, &u->rng);
+		u->step = 0;
+		load_conf_journey(s->args.conf, u->journey, NULL, &steps, &n);
+	}
+	if (steps[u->step].api)
+		ask(u, &steps[u->step]);
+	else
+		think(u);
+}
+
+/* A user who joins thinks first, so that a ramp is no burst. */
+static void join(struct sim_user *u)
+{
+	const struct load_step_info *steps;
+	size_t n;
+
+	u->leaving = false;
+	if (u->active)
+		return;
+	u->active = true;
+	u->journey = load_draw_journey(u->all->args.conf, &u->rng);
+	load_conf_journey(u->all->args.conf, u->journey, NULL, &steps, &n);
+	u->step = 0;
+	while (u->step < n && steps[u->step].api)
+		u->step++;
+	if (u->step < n)
+		think(u);
+	else
+		next_step(u);
+}
+
+static void leave(struct sim_user *u)
+{
+	u->leaving = true;
+	if (u->active && !u->request) {
+		loop_timer_stop(u->all->loop, &u->timer);
+		u->active = false;
+	}
+}
+
+static void set_users(struct sim_users *s, size_t want)
+{
+	if (want > s->n)
+		want = s->n;
+	while (s->n_active < want)
+		join(&s->user[s->n_active++]);
+	while (s->n_active > want)
+		leave(&s->user[--s->n_active]);
+}
+
+static void on_ramp(struct loop *loop, struct loop_timer *timer, void *arg)
+{
+	struct sim_users *s = arg;
+	nsec_t now = loop_now(loop);
+
+	(void)timer;
+	if (s->stopped)
+		return;
+	set_users(s, (size_t)(load_conf_users(s->args.conf, now) + 0.5));
+	loop_timer_at(loop, &s->ramp, now + 50 * NSEC_MS);
+}
+
+static void send_second(struct sim_users *s)
+{
+	struct load_snapshot snap = { .threads = 1,
+				      .second = s->second,
+				      .users = (double)s->n_active,
+				      .rows = s->rows,
+				      .n = s->n_apis * LOAD_PHASES };
+
+	s->args.snapshot(s->args.arg, &snap);
+	for (size_t i = 0; i < snap.n; i++) {
+		struct load_row *r = &s->rows[i];
+
+		hist_reset(r->response);
+		hist_reset(r->service);
+		*r = (struct load_row){ .api = r->api,
+					.phase = r->phase,
+					.response = r->response,
+					.service = r->service };
+	}
+}
+
+static void on_tick(struct loop *loop, struct loop_timer *timer, void *arg)
+{
+	struct sim_users *s = arg;
+
+	(void)timer;
+	send_second(s);
+	s->second++;
+	if (!s->stopped)
+		loop_timer_at(loop, &s->tick, (s->second + 1) * NSEC_SEC);
+}
+
+static int sim_open(const struct load_args *args, void **ret, struct err *err)
+{
+	struct sim_users *s = mem_zalloc(sizeof(*s));
+	struct sim *sim = args->env_arg;
+
+	s->args = *args;
+	s->model = &sim->model;
+	s->loop = args->loop;
+	s->n = (size_t)(load_conf_max_users(args->conf) + 0.5);
+	s->n_apis = load_conf_apis(args->conf, &s->apis);
+	if (s->n_apis > MAX_APIS || s->n == 0) {
+		mem_free(s);
+		return err_set(err, -E2BIG,
+			       "the simulator takes users (closed) and at "
+			       "most %d APIs",
+			       MAX_APIS);
+	}
+	s->user = mem_calloc(s->n, sizeof(*s->user));
+	for (size_t i = 0; i < s->n; i++) {
+		s->user[i].all = s;
+		rng_init(&s->user[i].rng, args->seed, i + 1);
+	}
+	for (uint32_t i = 0; i < s->n_apis * LOAD_PHASES; i++)
+		s->rows[i] = (struct load_row){ .api = i / LOAD_PHASES,
+						.phase = i % LOAD_PHASES,
+						.response = hist_new(),
+						.service = hist_new() };
+	s->edge[LOAD_FAULT] = s->edge[LOAD_RECOVERY] = NSEC_NEVER;
+	*ret = s;
+	return 0;
+}
+
+static int sim_start(void *load, struct err *err)
+{
+	struct sim_users *s = load;
+
+	(void)err;
+	s->second = s->args.from / NSEC_SEC;
+	loop_timer_init(&s->tick, "second", on_tick, s);
+	loop_timer_init(&s->ramp, "ramp", on_ramp, s);
+	loop_timer_at(s->loop, &s->tick, (s->second + 1) * NSEC_SEC);
+	loop_timer_at(s->loop, &s->ramp, s->args.from);
+	return 0;
+}
+
+static void sim_phase(void *load, enum load_phase phase, nsec_t t)
+{
+	struct sim_users *s = load;
+
+	s->edge[phase] = t;
+}
+
+static void sim_adjust(void *load, const struct load_adjust *a)
+{
+	struct sim_users *s = load;
+
+	if (a->what == LOAD_SET_USERS)
+		set_users(s, (size_t)a->value);
+}
+
+static void add_users_row(const struct sim_users *s, struct load_final *f,
+			  uint32_t api, uint32_t phase)
+{
+	struct load_users_row *r = &f->users[f->n_users++];
+
+	*r = (struct load_users_row){ .api = api,
+				      .phase = phase,
+				      .raw = s->raw[api][phase] };
+	for (size_t i = 0; i < s->n; i++) {
+		bool asked = s->user[i].asked[api] >> phase & 1;
+
+		r->asked += asked;
+		r->unserved += asked && !(s->user[i].served[api] >> phase & 1);
+	}
+}
+
+static void sim_stop(void *load)
+{
+	struct sim_users *s = load;
+	struct load_users_row rows[MAX_APIS * LOAD_PHASES];
+	struct load_final f = { .users = rows,
+				.users_max = s->n,
+				.requests = s->requests };
+
+	s->stopped = true;
+	for (size_t i = 0; i < s->n; i++) {
+		struct sim_user *u = &s->user[i];
+
+		f.users_affected += u->affected;
+		loop_timer_stop(s->loop, &u->timer);
+		if (u->request) {
+			u->request->answered = NULL;
+			f.censored[u->api]++;
+		}
+	}
+	loop_timer_stop(s->loop, &s->tick);
+	loop_timer_stop(s->loop, &s->ramp);
+	for (uint32_t api = 0; api < s->n_apis; api++)
+		for (uint32_t phase = 0; phase < LOAD_PHASES; phase++)
+			add_users_row(s, &f, api, phase);
+	s->args.done(s->args.arg, &f);
+}
+
+static void sim_load_free(void *load)
+{
+	struct sim_users *s = load;
+
+	if (!s)
+		return;
+	for (size_t i = 0; i < s->n_apis * LOAD_PHASES; i++) {
+		hist_free(s->rows[i].response);
+		hist_free(s->rows[i].service);
+	}
+	mem_free(s->user);
+	mem_free(s);
+}
+
+const struct load_ops sim_load = {
+	.name = "simulated",
+	.open = sim_open,
+	.start = sim_start,
+	.phase = sim_phase,
+	.adjust = sim_adjust,
+	.stop = sim_stop,
+	.free = sim_load_free,
+};
