@@ -17,17 +17,11 @@
 
 #include "chaos/base/hist.h"
 #include "chaos/base/log.h"
+#include "chaos/base/loop_heap.h"
 #include "chaos/base/mem.h"
 
 enum { LOOP_BATCH = 256 };
 static const nsec_t SLOW = 5 * NSEC_MS, BLOCKED = 50 * NSEC_MS;
-
-/* The keys lie in the heap itself: sifting touches no timer but to index it. */
-struct heap_item {
-	nsec_t due;
-	uint64_t seq;
-	struct loop_timer *timer;
-};
 
 /*
  * One per descriptor number.  An event carries the generation that the slot
@@ -47,8 +41,7 @@ struct loop {
 	nsec_t mono;		/* as of this turn */
 	bool quit;
 
-	struct heap_item *heap;
-	size_t n_heap, cap_heap;
+	struct loop_heap timers;
 	uint64_t seq;
 
 	struct slot *slots;
@@ -65,69 +58,6 @@ struct loop {
 	struct loop_stats stats;
 	struct hist *slip;
 };
-
-/* The heap: least (due, seq) first. timer->index is its place + 1. */
-
-static bool heap_less(const struct heap_item *a, const struct heap_item *b)
-{
-	return a->due != b->due ? a->due < b->due : a->seq < b->seq;
-}
-
-static void heap_put(struct loop *loop, size_t i, struct heap_item item)
-{
-	loop->heap[i] = item;
-	item.timer->index = (uint32_t)i + 1;
-}
-
-static void heap_up(struct loop *loop, size_t i, struct heap_item item)
-{
-	while (i > 0) {
-		size_t parent = (i - 1) / 2;
-
-		if (!heap_less(&item, &loop->heap[parent]))
-			break;
-		heap_put(loop, i, loop->heap[parent]);
-		i = parent;
-	}
-	heap_put(loop, i, item);
-}
-
-static void heap_down(struct loop *loop, size_t i, struct heap_item item)
-{
-	for (;;) {
-		size_t child = 2 * i + 1;
-
-		if (child >= loop->n_heap)
-			break;
-		if (child + 1 < loop->n_heap &&
-		    heap_less(&loop->heap[child + 1], &loop->heap[child]))
-			child++;
-		if (!heap_less(&loop->heap[child], &item))
-			break;
-		heap_put(loop, i, loop->heap[child]);
-		i = child;
-	}
-	heap_put(loop, i, item);
-}
-
-/* Puts the item at i or where it belongs above or below. */
-static void heap_fix(struct loop *loop, size_t i, struct heap_item item)
-{
-	if (i > 0 && heap_less(&item, &loop->heap[(i - 1) / 2]))
-		heap_up(loop, i, item);
-	else
-		heap_down(loop, i, item);
-}
-
-static void heap_remove(struct loop *loop, struct loop_timer *timer)
-{
-	size_t i = timer->index - 1;
-	struct heap_item last = loop->heap[--loop->n_heap];
-
-	timer->index = 0;
-	if (i < loop->n_heap)
-		heap_fix(loop, i, last);
-}
 
 /* New and free. */
 
@@ -196,13 +126,11 @@ void loop_free(struct loop *loop)
 {
 	if (!loop)
 		return;
-	for (size_t i = 0; i < loop->n_heap; i++)
-		loop->heap[i].timer->index = 0;
 	mem_close_fd(&loop->epfd);
 	mem_close_fd(&loop->timerfd);
 	mem_close_fd(&loop->wakefd);
 	pthread_mutex_destroy(&loop->lock);
-	mem_free(loop->heap);
+	loop_heap_done(&loop->timers);
 	mem_free(loop->slots);
 	mem_free(loop->polls);
 	mem_free(loop->gens);
@@ -268,27 +196,19 @@ void loop_timer_at(struct loop *loop, struct loop_timer *timer, nsec_t drill)
 void loop_timer_at_mono(struct loop *loop, struct loop_timer *timer,
 			nsec_t mono)
 {
-	struct heap_item item;
-
 	if (mono == NSEC_NEVER) {
 		loop_timer_stop(loop, timer);
 		return;
 	}
 	timer->due = mono > loop->mono ? mono : loop->mono;
 	timer->seq = loop->seq++;
-	item = (struct heap_item){ timer->due, timer->seq, timer };
-	if (timer->index) {
-		heap_fix(loop, timer->index - 1, item);
-		return;
-	}
-	(void)mem_grow(loop->heap, loop->n_heap, loop->cap_heap);
-	heap_up(loop, loop->n_heap++, item);
+	loop_heap_put(&loop->timers, timer);
 }
 
 void loop_timer_stop(struct loop *loop, struct loop_timer *timer)
 {
 	if (timer->index)
-		heap_remove(loop, timer);
+		loop_heap_remove(&loop->timers, timer);
 }
 
 /* Descriptors. */
@@ -469,16 +389,15 @@ static void timers_run(struct loop *loop, uint64_t before)
 {
 	nsec_t now = loop->mono;
 
-	while (loop->n_heap) {
-		struct heap_item top = loop->heap[0];
-		struct loop_timer *timer = top.timer;
+	while (loop->timers.n) {
+		struct loop_timer *timer = loop->timers.v[0].timer;
 		const char *name = timer->name;
 
-		if (top.due > now || top.seq >= before)
+		if (timer->due > now || timer->seq >= before)
 			break;
-		heap_remove(loop, timer);
+		loop_heap_remove(&loop->timers, timer);
 		if (loop->slip && loop->backend == LOOP_EPOLL)
-			hist_record(loop->slip, loop->last - top.due);
+			hist_record(loop->slip, loop->last - timer->due);
 		timer->fn(loop, timer, timer->arg);
 		callback_ended(loop, name);
 	}
@@ -492,9 +411,9 @@ static nsec_t wait_time(struct loop *loop, nsec_t max_wait)
 
 	if (loop->quit)
 		return 0;
-	if (!loop->n_heap)
+	if (!loop->timers.n)
 		return max_wait;
-	wait = loop->heap[0].due - clock_mono();
+	wait = loop->timers.v[0].due - clock_mono();
 	if (wait < 0)
 		wait = 0;
 	return wait < max_wait ? wait : max_wait;
@@ -625,14 +544,14 @@ static void turn_virtual(struct loop *loop, nsec_t max_wait)
 	loop->last = clock_mono();
 	/* A drill without descriptors needs no system call. */
 	if (loop->n_ios) {
-		some = polls_run(loop, loop->n_heap ? 0 : max_wait);
+		some = polls_run(loop, loop->timers.n ? 0 : max_wait);
 	} else {
 		some = posts_waiting(loop);
 		posts_run(loop);
 	}
-	if (!some && !loop->quit && loop->n_heap &&
-	    loop->heap[0].due > loop->mono)
-		loop->mono = loop->heap[0].due;
+	if (!some && !loop->quit && loop->timers.n &&
+	    loop->timers.v[0].due > loop->mono)
+		loop->mono = loop->timers.v[0].due;
 	timers_run(loop, before);
 }
 
@@ -640,7 +559,7 @@ static void turn_virtual(struct loop *loop, nsec_t max_wait)
 
 static bool nothing_left(struct loop *loop)
 {
-	return !loop->n_heap && !loop->n_ios && !posts_waiting(loop);
+	return !loop->timers.n && !loop->n_ios && !posts_waiting(loop);
 }
 
 void loop_turn(struct loop *loop, nsec_t max_wait)
