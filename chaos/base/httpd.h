@@ -19,14 +19,23 @@ struct httpd_request {
 	size_t body_len;
 	void *impl;
 };
+/* Both: valid while the request is handled; NULL: none. */
 const char *httpd_header(const struct httpd_request *req, const char *name);
 const char *httpd_query(const struct httpd_request *req, const char *name);
 
 struct httpd_response {
 	int status;			/* 200 */
 	const char *content_type;	/* "application/json" */
-	struct buf body;
-	/* Status 101 only: called with the bare socket, which it then owns. */
+	struct buf body;		/* empty; the server frees it */
+	/*
+	 * Status 101 only: called on the same thread, once the 101 is sent,
+	 * with the bare socket (non-blocking, close-on-exec).  It is the
+	 * callee's alone, to read, write and close: the server has let go of
+	 * the connection, keeps nothing for it, and may be freed before it.
+	 * The peer going away is an EOF.  Never called when the peer leaves
+	 * before the 101, or sends before it has read the 101: so what the
+	 * connection stands for begins here, not in the request's handler.
+	 */
 	void (*upgraded)(void *arg, int fd);
 	void *upgraded_arg;
 	const char *upgrade;		/* the Upgrade header's value */
@@ -36,9 +45,12 @@ struct httpd_response {
 typedef void httpd_fn(void *arg, const struct httpd_request *req,
 		      struct httpd_response *resp);
 
-/* Takes listen_fd over. loop NULL: a thread of its own. Bodies <= max_body. */
+/*
+ * Takes listen_fd over: it is closed in httpd_free() and on failure.  loop NULL:
+ * a thread of its own.  A body over max_body is answered 413.
+ */
 int httpd_new(struct loop *loop, int listen_fd, size_t max_body, httpd_fn *fn,
 	      void *arg, struct httpd **ret, struct err *err) MUST_CHECK;
-void httpd_free(struct httpd *h);
+void httpd_free(struct httpd *h);	/* NULL is fine; not from a callback */
 
 #endif
