@@ -354,19 +354,32 @@ static bool is_below(const char *path, const char *top)
 	return !strncmp(path, top, len) && (!path[len] || path[len] == '/');
 }
 
-/* Is it, in any hierarchy, the cgroup of this process or above it? */
-static bool is_cgroup_above(const char *cgroup)
+/*
+ * Is it the cgroup of this process, or above it, in the hierarchy whose v1
+ * directory is name (len bytes; 0: in any, by the path within it)?
+ */
+static bool is_cgroup_above(const char *cgroup, const char *name, size_t len)
 {
-	char text[4096], *line, *path, *save = NULL;
+	char unified[] = "unified", text[4096];
+	char *line, *kind, *path, *save = NULL;
 
 	if (!read_proc(getpid(), "cgroup", text, sizeof(text)))
 		return false;
 	for (line = strtok_r(text, "\n", &save); line;
 	     line = strtok_r(NULL, "\n", &save)) {
-		/* hierarchy:controllers:path */
-		path = strchr(line, ':');
-		path = path ? strchr(path + 1, ':') : NULL;
-		if (path && is_below(path + 1, cgroup))
+		/* number:controllers:path; "name=systemd" is no controller */
+		kind = strchr(line, ':');
+		path = kind ? strchr(kind + 1, ':') : NULL;
+		if (!path)
+			continue;
+		*path++ = '\0';
+		kind += strncmp(kind, ":name=", 6) ? 1 : 6;
+		if (!*kind)	/* version 2, where it lies beside version 1 */
+			kind = unified;
+		/* "cpu,cpuacct" is also linked as "cpu" */
+		if (len && !memmem(kind, strlen(kind), name, len))
+			continue;
+		if (is_below(path, cgroup))
 			return true;
 	}
 	return false;
@@ -377,15 +390,18 @@ static const char *cgroup_refused(const char *item)
 {
 	static const char mount[] = "/sys/fs/cgroup";
 	static const char why[] = "this process is in or below it";
-	const char *slash;
+	const char *name, *rest;
+	size_t len;
 
 	if (!is_below(item, mount))
-		return is_cgroup_above(item) ? why : NULL;
-	item += sizeof(mount) - 1;
-	if (!*item || is_cgroup_above(item))
+		return is_cgroup_above(item, NULL, 0) ? why : NULL;
+	name = item + sizeof(mount) - 1;
+	if (is_cgroup_above(name, NULL, 0))
 		return why;
-	slash = strchr(item + 1, '/');
-	return is_cgroup_above(slash ? slash : "/") ? why : NULL;
+	name += *name == '/';
+	len = strcspn(name, "/");
+	rest = name[len] ? name + len : "/";
+	return len && is_cgroup_above(rest, name, len) ? why : NULL;
 }
 
 /* Paths. */
