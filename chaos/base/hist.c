@@ -156,7 +156,7 @@ nsec_t hist_max(const struct hist *h)
 	return index < 0 ? 0 : highest_ns((unsigned)index);
 }
 
-/* The nearest rank. One step less than p: 99.9 * 1000 / 100 is no 999.0. */
+/* The nearest rank. One step below p: 0.07 * 100 is above 7 by rounding. */
 static uint64_t rank_of(const struct hist *h, double p)
 {
 	double rank = ceil(nextafter(p, -1) * (double)h->total / 100);

@@ -179,7 +179,11 @@ static void test_ranks(void **state)
 	assert_int_equal(hist_percentile(h, 50), 2 * NSEC_US);
 	assert_int_equal(hist_percentile(h, 50.1), 3 * NSEC_US);
 	assert_int_equal(hist_percentile(h, 0), NSEC_US);
-	for (int i = 5; i <= 1000; i++)
+	for (int i = 5; i <= 100; i++)
+		hist_record(h, i * NSEC_US);
+	assert_true(0.07 * 100 > 7);	/* a share's rounding is no rank */
+	assert_int_equal(hist_percentile(h, 0.07 * 100), 7 * NSEC_US);
+	for (int i = 101; i <= 1000; i++)
 		hist_record(h, i * NSEC_US);
 	assert_int_equal(hist_percentile(h, 99.9), 999 * NSEC_US);
 	assert_int_equal(hist_percentile(h, 100), 1000 * NSEC_US);
@@ -382,7 +386,7 @@ static void test_encode_extremes(void **state)
 	assert_int_equal(hist_decode(back, b.data, b.len, &err), 0);
 	assert_int_equal(hist_count(back), 0);
 	buf_reset(&b);
-	for (int i = 0; i < 62; i++)
+	for (int i = 0; i < 63; i++)
 		hist_record_n(h, (i + 1) * NSEC_MS, UINT64_C(1) << i);
 	hist_encode(h, &b);
 	assert_int_equal(hist_decode(back, b.data, b.len, &err), 0);
