@@ -32,6 +32,7 @@ struct fault_env {
 	struct fault_link *link;	/* NULL: no proxy in this run */
 	const char *run;		/* the run's id, the owner mark */
 	double speed;			/* drivers divide drill times by it */
+	void *arg;			/* the simulator's model; else NULL */
 };
 
 enum { FAULT_NEEDS_PROXY = 1, FAULT_NEEDS_NET_ADMIN = 2 };
@@ -89,7 +90,7 @@ struct fault_conf {
 	nsec_t duration;	/* `for` */
 	struct expr *until;	/* with max */
 	nsec_t max;
-	int64_t repeat;
+	int64_t repeat;		/* 1: once */
 	nsec_t every;
 	struct expr *expect;
 	bool confirm;
@@ -106,6 +107,7 @@ void fault_confs_free(struct fault_conf *v, size_t n);
 const void *fault_opts(const struct fault *f);	/* the parsed struct */
 void *fault_state(struct fault *f);		/* zeroed at the start */
 const struct fault_env *fault_env(const struct fault *f);
+const struct fault_ops *fault_driver(const struct fault *f);	/* taken */
 const struct fault_conf *fault_conf(const struct fault *f);
 const char *fault_mark(const struct fault *f);	/* "gd-RUN-NAME" */
 void fault_completed(struct fault *f, int code, const char *why);

@@ -40,11 +40,15 @@ int fault_link_open(const struct fault_link_args *args,
 		    struct fault_link **ret, struct err *err) MUST_CHECK;
 void fault_link_close(struct fault_link *l);	/* without a goodbye */
 int fault_link_lease_fd(const struct fault_link *l);
-const char *fault_link_socket(const struct fault_link *l);
+const char *fault_link_socket(const struct fault_link *l);	/* for addr_parse */
 const char *fault_link_instance(const struct fault_link *l);
 bool fault_link_has(const struct fault_link *l, const char *name);
+/* NULL: no such link. */
 const char *fault_link_protocol(const struct fault_link *l, const char *name);
-/* The proxy is on its own: nobody's staging. Sends the goodbye. */
+/*
+ * Ends the lease with a goodbye: nothing is removed any more. One that was
+ * started here then ends by itself. Once; blocks, at most 2 s.
+ */
 void fault_link_goodbye(struct fault_link *l);
 /* One API call; done once. */
 int fault_link_call(struct fault_link *l, const char *method, const char *path,

@@ -21,7 +21,7 @@ enum undo_via {
 	UNDO_HTTP,	/* a request to a proxy's control socket */
 	UNDO_NETLINK,	/* rtnetlink messages; interface by name */
 	UNDO_SIGNAL,	/* a signal to pid + start time */
-	UNDO_LOCAL,	/* in this process only: simulated drivers */
+	UNDO_LOCAL,	/* in this process only: ended with it, by definition */
 	UNDO_VIAS
 };
 
@@ -35,7 +35,7 @@ struct undo_record {
 	char fault[64], kind[32];	/* names, for what is said */
 	char target[128];		/* "link db", "qdisc lo" */
 	char owner[64];			/* the mark: toxic name, qdisc handle */
-	char command[256];		/* what a person would type to remove it */
+	char command[512];		/* what a person would type to remove it */
 	char where[128];		/* socket path; interface; netns */
 	char netns[128];		/* path, or "" for ours */
 	char instance[64];		/* UNDO_HTTP: the proxy's */
@@ -68,16 +68,27 @@ const char *undo_dir(void);	/* GAMEDAY_UNDO_DIR wins (tests) */
 int undo_journal_create(const struct undo_header *header,
 			const struct undo_record *v, size_t n,
 			struct undo_journal **ret, struct err *err) MUST_CHECK;
-/* Appends "injected"/"reverted"/"gone" of record index; no sync. */
+/*
+ * Appends "injected"/"reverted"/"gone"/"left" of record index; no sync, no
+ * allocation: an unsynced line survives SIGKILL, and the guardian calls it too.
+ */
 int undo_journal_note(struct undo_journal *j, uint32_t index, const char *what);
+/* Appends who guards it; header.guardian of whoever opens it later. */
+int undo_journal_note_guardian(struct undo_journal *j,
+			       const struct proc_id *guardian);
 /* Opens what a crash left. -EBUSY: live (locked). */
 int undo_journal_open(const char *path, struct undo_journal **ret,
 		      struct err *err) MUST_CHECK;
 const struct undo_header *undo_journal_header(const struct undo_journal *j);
+int undo_journal_fd(const struct undo_journal *j);	/* stays the journal's */
+const char *undo_journal_path(const struct undo_journal *j);
 size_t undo_journal_records(const struct undo_journal *j,
 			    const struct undo_record **ret);
-/* After the last verified revert. */
-void undo_journal_delete(struct undo_journal *j);
+/* As of opening: when it was last injected, 1 the first; 0: no such note. */
+uint32_t undo_journal_order(const struct undo_journal *j, size_t i);
+/* After the last verified revert: unlinks. The lock stays until the close. */
+void undo_journal_unlink(const struct undo_journal *j);	/* allocates nothing */
+void undo_journal_delete(struct undo_journal *j);	/* unlinks and closes */
 void undo_journal_close(struct undo_journal *j);	/* leaves the file */
 
 #endif

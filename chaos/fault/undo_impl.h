@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What one medium of undo can do: between undo.c and undo_*.c only. */
+#ifndef GD_FAULT_UNDO_IMPL_H
+#define GD_FAULT_UNDO_IMPL_H
+
+#include "chaos/fault/undo.h"
+
+#define UNDO_TIMEOUT (500 * NSEC_MS)	/* real, of one revert or one look */
+
+/*
+ * Neither may allocate: they run in the guardian, which is locked into memory
+ * and may be all that is left of a drill.
+ */
+struct undo_medium {
+	const char *name;
+	int (*revert)(const struct undo_record *r, struct err *err);
+	enum undo_state (*verify)(const struct undo_record *r,
+				  struct err *err);
+};
+
+extern const struct undo_medium undo_http, undo_netlink, undo_signal;
+
+/* Room for real ns until the deadline (mono), for poll(2); 0 when past. */
+int undo_left_ms(nsec_t deadline);
+
+#endif
