@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reads a run directory as it is.  A line that is cut, a file that is missing:
+ * said in facts.missing, and everything else is still read.
+ */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "chaos/base/json.h"
+#include "chaos/base/mem.h"
+#include "chaos/report/events.h"
+#include "chaos/report/model.h"
+
+enum { MAX_FILE = 1 << 30 };
+
+static void say_missing(struct facts *f, const char *fmt, const char *a)
+{
+	AUTO_FREE char *text = mem_printf("%s%s", a, fmt);
+
+	json_array_append_new(f->missing, json_string(text));
+}
+
+static void add_line(struct facts *f, json_t *line)
+{
+	const char *kind = json_str(line, "kind", NULL);
+
+	if (!kind)
+		json_array_append_new(f->events, line);
+	else if (strcmp(kind, "api") == 0)
+		json_array_append_new(f->apis, line);
+	else
+		json_array_append_new(f->gauges, line);
+}
+
+static int read_file(const char *dir, const char *name, struct buf *ret)
+{
+	AUTO_FREE char *path = mem_printf("%s/%s", dir, name);
+
+	buf_init(ret, MAX_FILE);
+	return buf_read_file(ret, path, NULL);
+}
+
+static void read_lines(struct facts *f, const char *dir, const char *name)
+{
+	struct buf text;
+	char *line, *end;
+	size_t broken = 0;
+
+	if (read_file(dir, name, &text) < 0) {
+		say_missing(f, " cannot be read", name);
+		buf_done(&text);
+		return;
+	}
+	for (line = text.data; line && *line; line = end) {
+		json_t *root = NULL;
+
+		end = strchr(line, '\n');
+		if (end && json_parse(line, (size_t)(end - line), &root,
+				      NULL) == 0)
+			add_line(f, root);
+		else
+			broken++;
+		end = end ? end + 1 : line + strlen(line);
+	}
+	if (broken > 0)
+		say_missing(f, " has lines that are cut or broken", name);
+	buf_done(&text);
+}
+
+static struct hist *hist_of(struct facts *f, const char *tag)
+{
+	for (size_t i = 0; i < f->n_hists; i++)
+		if (strcmp(f->hists[i].tag, tag) == 0)
+			return f->hists[i].h;
+	(void)mem_grow(f->hists, f->n_hists, f->cap_hists);
+	snprintf(f->hists[f->n_hists].tag, sizeof(f->hists[0].tag), "%s", tag);
+	f->hists[f->n_hists].h = hist_new();
+	return f->hists[f->n_hists++].h;
+}
+
+static void read_hlog(struct facts *f, const char *dir)
+{
+	struct hist *one = hist_new();
+	double start, length;
+	struct buf text;
+	char tag[160];
+	char *line, *end;
+	size_t broken = 0;
+
+	if (read_file(dir, HLOG_FILE, &text) < 0)
+		say_missing(f, " cannot be read", HLOG_FILE);
+	for (line = text.data; line && *line; line = end) {
+		int rc;
+
+		end = strchr(line, '\n');
+		if (end)
+			*end = '\0';
+		hist_reset(one);
+		rc = end ? hist_log_parse(line, tag, sizeof(tag), &start,
+					  &length, one, NULL)
+			 : -EINVAL;
+		if (rc > 0)
+			hist_merge(hist_of(f, tag), one);
+		broken += rc < 0;
+		end = end ? end + 1 : line + strlen(line);
+	}
+	if (broken > 0)
+		say_missing(f, " has lines that are cut or broken", HLOG_FILE);
+	hist_free(one);
+	buf_done(&text);
+}
+
+static void read_scenario(struct facts *f, const char *dir,
+			  const struct section_spec *const *specs)
+{
+	AUTO_FREE char *path = mem_printf("%s/%s", dir, SCENARIO_FILE);
+	struct scenario_vars vars = { .keep_unknown = true };
+	struct errs errs;
+
+	errs_init(&errs);
+	scenario_load(path, specs, NULL, &vars, &f->sc, &errs);
+	if (!f->sc)
+		say_missing(f, errs.n ? errs.v[0].msg : "?",
+			    SCENARIO_FILE " cannot be read: ");
+	errs_done(&errs);
+}
+
+int facts_read(struct facts *f, const char *dir,
+	       const struct section_spec *const *specs, struct err *err)
+{
+	AUTO_FREE char *path = mem_printf("%s/%s", dir, EVENTS_FILE);
+	AUTO_FREE char *undo = mem_printf("%s/%s", dir, UNDO_FILE);
+
+	*f = (struct facts){ .events = json_array(),
+			     .apis = json_array(),
+			     .gauges = json_array(),
+			     .missing = json_array() };
+	if (access(path, R_OK) < 0) {
+		facts_done(f);
+		return err_set(err, -ENOENT,
+			       "no run in '%s': it has no " EVENTS_FILE, dir);
+	}
+	read_lines(f, dir, EVENTS_FILE);
+	read_lines(f, dir, SERIES_FILE);
+	if (access(undo, R_OK) == 0)
+		read_lines(f, dir, UNDO_FILE);
+	read_hlog(f, dir);
+	read_scenario(f, dir, specs);
+	f->run = facts_event(f, "run");
+	if (!f->run) {
+		facts_done(f);
+		return err_set(err, -ENOENT,
+			       "no run in '%s': its " EVENTS_FILE
+			       " ends before the run event",
+			       dir);
+	}
+	return 0;
+}
+
+void facts_done(struct facts *f)
+{
+	json_decref(f->events);
+	json_decref(f->apis);
+	json_decref(f->gauges);
+	json_decref(f->missing);
+	for (size_t i = 0; i < f->n_hists; i++)
+		hist_free(f->hists[i].h);
+	mem_free(f->hists);
+	scenario_free(f->sc);
+	*f = (struct facts){ 0 };
+}
+
+const json_t *facts_event(const struct facts *f, const char *ev)
+{
+	for (size_t i = json_array_size(f->events); i > 0; i--) {
+		const json_t *e = json_array_get(f->events, i - 1);
+
+		if (strcmp(json_str(e, "ev", ""), ev) == 0)
+			return e;
+	}
+	return NULL;
+}
+
+double facts_milestone(const struct facts *f, const char *name)
+{
+	const json_t *e;
+	size_t i;
+
+	json_array_foreach(f->events, i, e)
+		if (strcmp(json_str(e, "ev", ""), "milestone") == 0 &&
+		    strcmp(json_str(e, "name", ""), name) == 0)
+			return json_num(e, "at_s", NAN);
+	return NAN;
+}
+
+const struct hist *facts_hist(const struct facts *f, const char *tag)
+{
+	for (size_t i = 0; i < f->n_hists; i++)
+		if (strcmp(f->hists[i].tag, tag) == 0)
+			return f->hists[i].h;
+	return NULL;
+}
+
+double facts_failed(const json_t *line, const char *cause)
+{
+	json_t *failed = json_at(line, "failed"), *v;
+	const char *key;
+	double sum = 0;
+
+	json_object_foreach(failed, key, v)
+		if (!cause || strcmp(cause, key) == 0)
+			sum += json_number_value(v);
+	return sum;
+}
+
+const char *report_key(const struct facts *f, const char *section,
+		       const char *key)
+{
+	const struct scenario_section *s =
+		f->sc ? scenario_section(f->sc, section, 0) : NULL;
+
+	return s ? scenario_value(s, key) : NULL;
+}

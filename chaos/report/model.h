@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How the model is computed: facts as they stand in the run directory, then one
+ * pure function for each part of report.json.  Nobody outside includes it.
+ */
+#ifndef GD_REPORT_MODEL_H
+#define GD_REPORT_MODEL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "chaos/base/buf.h"
+#include "chaos/base/hist.h"
+#include "chaos/report/report.h"
+
+struct facts_hist {
+	char tag[160];		/* "coupon/fault/response" */
+	struct hist *h;
+};
+
+struct facts {
+	json_t *events;		/* every line of events.jsonl, in order */
+	json_t *apis, *gauges;	/* series.jsonl by kind, in order */
+	json_t *missing;	/* sentences: what could not be read */
+	const json_t *run;	/* the run event; borrowed from events */
+	struct facts_hist *hists;
+	size_t n_hists, cap_hists;
+	struct scenario *sc;	/* as run; NULL: not readable */
+};
+
+struct report {
+	json_t *root;		/* DESIGN 11's schema; the model itself */
+	int exit;
+};
+
+/* -ENOENT: there is no run in it. What is broken goes into f->missing. */
+int facts_read(struct facts *f, const char *dir,
+	       const struct section_spec *const *specs, struct err *err)
+	MUST_CHECK;
+void facts_done(struct facts *f);
+/* The last event of that name, or NULL. */
+const json_t *facts_event(const struct facts *f, const char *ev);
+/* Milestone's drill seconds; NAN: it did not happen. */
+double facts_milestone(const struct facts *f, const char *name);
+const struct hist *facts_hist(const struct facts *f, const char *tag);
+/* Sum of failed requests of one cause (NULL: all) in a series line. */
+double facts_failed(const json_t *line, const char *cause);
+
+/* Each gives a new reference. */
+json_t *report_milestones(const struct facts *f);
+json_t *report_measures(const struct facts *f);
+json_t *report_apis(const struct facts *f);
+json_t *report_faults(const struct facts *f);
+json_t *report_alerts(const struct facts *f);
+json_t *report_steps(const struct facts *f);
+json_t *report_slos(const struct facts *f, const json_t *measures);
+json_t *report_recorded(const struct facts *f, const json_t *milestones,
+			const json_t *measures);
+json_t *report_impact(const struct facts *f, const json_t *measures);
+json_t *report_audit(const struct facts *f, json_t *ret_because);
+/* Criteria, status and exit; root has all the other parts. */
+json_t *report_verdict(const struct facts *f, const json_t *root,
+		       int *ret_exit);
+
+/* A measure's value by name; NAN: it is not there. */
+double report_measure(const json_t *measures, const char *name);
+/* The value of a key in a scenario's section, or NULL. */
+const char *report_key(const struct facts *f, const char *section,
+		       const char *key);
+
+#endif

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Faults, alerts, steps, SLOs and the audit: events folded into one row each. */
+#include <math.h>
+#include <string.h>
+
+#include "chaos/base/json.h"
+#include "chaos/base/mem.h"
+#include "chaos/report/model.h"
+
+static bool is(const json_t *e, const char *ev)
+{
+	return strcmp(json_str(e, "ev", ""), ev) == 0;
+}
+
+/* The row of that name, appended if it is not there. */
+static json_t *row(json_t *array, const char *key, const char *name)
+{
+	json_t *r;
+	size_t i;
+
+	json_array_foreach(array, i, r)
+		if (strcmp(json_str(r, key, ""), name) == 0)
+			return r;
+	r = json_object();
+	json_object_set_new(r, key, json_string(name));
+	json_array_append_new(array, r);
+	return r;
+}
+
+static void copy(json_t *to, const json_t *from, const char *key)
+{
+	json_t *v = json_object_get(from, key);
+
+	if (v)
+		json_object_set(to, key, v);
+}
+
+static void copy_as(json_t *to, const char *as, const json_t *from,
+		    const char *key)
+{
+	json_t *v = json_object_get(from, key);
+
+	if (v)
+		json_object_set(to, as, v);
+}
+
+/* Every key of a fault's row, so that a reader may rely on it. */
+static void fault_keys(json_t *r)
+{
+	static const char *const keys[] = {
+		"kind",		 "fallback_for",   "target",
+		"planned_s",	 "injected_s",	   "effective_s",
+		"reverted_s",	 "inject_real_ms", "revert_real_ms",
+		"verified_present", "verified_gone", "asked",
+		"achieved",	 "error",
+	};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (!json_object_get(r, keys[i]))
+			json_object_set_new(r, keys[i], json_null());
+}
+
+static void fold_fault(json_t *r, const json_t *e)
+{
+	static const char *const plain[] = { "kind", "fallback_for", "target",
+					     "planned_s", "asked", "achieved" };
+	const char *from = json_str(e, "from", "");
+	const char *to = json_str(e, "to", "");
+
+	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
+		copy(r, e, plain[i]);
+	copy_as(r, "state", e, "to");
+	if (strcmp(to, "injected") == 0 && strcmp(from, "injected") != 0) {
+		copy_as(r, "injected_s", e, "t");
+		copy_as(r, "inject_real_ms", e, "real_ms");
+	}
+	if (strcmp(to, "gone") == 0 || strcmp(to, "left") == 0) {
+		copy_as(r, "reverted_s", e, "t");
+		copy_as(r, "revert_real_ms", e, "real_ms");
+		copy_as(r, "verified_gone", e, "verified");
+		copy(r, e, "remove");
+	}
+	if (strcmp(to, "left") == 0 || strcmp(to, "failed") == 0)
+		copy_as(r, "error", e, "why");
+}
+
+static void fold_effect(json_t *r, const json_t *e)
+{
+	copy(r, e, "bit");
+	copy_as(r, "expect", e, "want");
+	copy_as(r, "explain", e, "explain");
+	if (json_flag(e, "bit", false))
+		copy_as(r, "effective_s", e, "t");
+}
+
+json_t *report_faults(const struct facts *f)
+{
+	json_t *array = json_array(), *e, *r;
+	size_t i;
+
+	json_array_foreach(f->events, i, e) {
+		if (is(e, "fault"))
+			fold_fault(row(array, "name", json_str(e, "name", "?")),
+				   e);
+		else if (is(e, "effect"))
+			fold_effect(row(array, "name",
+					json_str(e, "name", "?")),
+				    e);
+	}
+	json_array_foreach(array, i, r)
+		fault_keys(r);
+	return array;
+}
+
+json_t *report_alerts(const struct facts *f)
+{
+	json_t *array = json_array(), *e, *r;
+	size_t i;
+
+	json_array_foreach(f->events, i, e) {
+		char key[32];
+
+		if (!is(e, "alert"))
+			continue;
+		r = row(array, "name", json_str(e, "name", "?"));
+		copy(r, e, "severity");
+		copy(r, e, "source");
+		snprintf(key, sizeof(key), "%.20s_s",
+			 strcmp(json_str(e, "state", ""), "firing") == 0
+				 ? "fired"
+				 : json_str(e, "state", "?"));
+		if (!json_object_get(r, key))
+			copy_as(r, key, e, "t");
+	}
+	json_array_foreach(array, i, r) {
+		static const char *const keys[] = { "pending_s", "fired_s",
+						    "resolved_s" };
+
+		for (size_t k = 0; k < 3; k++)
+			if (!json_object_get(r, keys[k]))
+				json_object_set_new(r, keys[k], json_null());
+		json_object_set_new(r, "stages", json_array());
+	}
+	return array;
+}
+
+static void fold_step(json_t *r, const json_t *e)
+{
+	const char *to = json_str(e, "to", "");
+
+	if (strcmp(to, "calling") == 0)
+		copy_as(r, "started_s", e, "t");
+	if (json_flag(e, "call_ok", false))
+		json_object_set_new(
+			r, "took_s",
+			json_real(json_num(e, "t", 0) -
+				  json_num(r, "started_s", 0)));
+	copy_as(r, "verdict", e, "to");
+	copy(r, e, "why");
+	copy(r, e, "before");
+	copy(r, e, "after");
+	json_array_append_new(json_object_get(r, "evidence"),
+			      json_pack("{s:s,s:f}", "state", to, "t_s",
+					json_num(e, "t", 0)));
+}
+
+json_t *report_steps(const struct facts *f)
+{
+	static const char *const keys[] = { "started_s", "took_s", "verdict",
+					    "why", "before", "after",
+					    "control", "undo", "slo_effect" };
+	json_t *array = json_array(), *e, *r;
+	size_t i;
+
+	json_array_foreach(f->events, i, e) {
+		if (!is(e, "step"))
+			continue;
+		r = row(array, "step", json_str(e, "step", "?"));
+		if (!json_object_get(r, "evidence"))
+			json_object_set_new(r, "evidence", json_array());
+		fold_step(r, e);
+	}
+	json_array_foreach(array, i, r)
+		for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++)
+			if (!json_object_get(r, keys[k]))
+				json_object_set_new(r, keys[k], json_null());
+	return array;
+}
+
+static void add_slo(json_t *array, const char *name, const char *kind,
+		    double target, double measured, bool ok)
+{
+	if (target > 0)
+		json_array_append_new(
+			array, json_pack("{s:s,s:s,s:f,s:o,s:b}", "name", name,
+					 "kind", kind, "target", target,
+					 "measured",
+					 isnan(measured) ? json_null()
+							 : json_real(measured),
+					 "ok", ok));
+}
+
+/* The share of the drill's seconds in which a live SLO was named as missed. */
+static double missed_share(const struct facts *f, const char *word)
+{
+	double n = 0, missed = 0;
+	json_t *g;
+	size_t i;
+
+	json_array_foreach(f->gauges, i, g) {
+		if (json_num(g, "t", -1) < 0)
+			continue;
+		n++;
+		missed += strstr(json_str(g, "why", ""), word) != NULL;
+	}
+	return n > 0 ? missed / n : NAN;
+}
+
+json_t *report_slos(const struct facts *f, const json_t *measures)
+{
+	const json_t *slo = json_at(f->run, "slo");
+	double target = json_num(slo, "availability", 0);
+	double good = report_measure(measures, "availability_requests");
+	json_t *array = json_array(), *latency = json_at(slo, "latency"), *v;
+	const char *key;
+
+	json_object_foreach(latency, key, v) {
+		AUTO_FREE char *name = mem_printf("latency.%s", key);
+		double missed = missed_share(f, key);
+
+		add_slo(array, name, "live", json_number_value(v), missed,
+			missed == 0);
+	}
+	add_slo(array, "errors", "live", json_num(slo, "errors", 0),
+		missed_share(f, "errors"), missed_share(f, "errors") == 0);
+	add_slo(array, "throughput", "live", json_num(slo, "throughput", 0),
+		missed_share(f, "throughput"),
+		missed_share(f, "throughput") == 0);
+	add_slo(array, "availability", "budget", target, good, good >= target);
+	return array;
+}
+
+static void finding(json_t *because, bool bad, const char *fmt, double got,
+		    double limit)
+{
+	AUTO_FREE char *text = NULL;
+
+	if (!bad)
+		return;
+	text = mem_printf(
+		"%s %.3g is over %.3g", fmt, got, limit);
+	json_array_append_new(because, json_string(text));
+}
+
+static void check_holds(const json_t *audit, json_t *because)
+{
+	json_t *h;
+	size_t i;
+
+	json_array_foreach(json_at(audit, "hold"), i, h) {
+		double asked = json_num(h, "asked_s", 0);
+		double off = json_num(h, "achieved_s", 0) / asked - 1;
+
+		if (asked > 5)
+			finding(because, fabs(off) > 0.03,
+				"an emulated service time is off by a share: ",
+				off, 0.03);
+	}
+}
+
+/* jansson iterates over what is not const only; nothing is changed. */
+static void copy_all(json_t *to, const json_t *from)
+{
+	json_t *all = json_copy((json_t *)(uintptr_t)from), *v;
+	const char *key;
+
+	json_object_foreach(all, key, v)
+		if (strcmp(key, "ev") != 0 && strcmp(key, "users") != 0)
+			json_object_set(to, key, v);
+	json_decref(all);
+}
+
+json_t *report_audit(const struct facts *f, json_t *because)
+{
+	const json_t *load = facts_event(f, "load");
+	const json_t *audit = facts_event(f, "audit");
+	json_t *o = json_object();
+	double planned = json_num(load, "open_planned", 0);
+	static const struct {
+		const char *key, *text;
+		double limit;
+	} limits[] = {
+		{ "send_lag_p99_ms", "the generator's send lag p99 in ms:",
+		  10 },
+		{ "cpu_max_5s", "a load thread's share of a core over 5 s:",
+		  0.85 },
+		{ "fd_share", "the share of descriptors in use:", 0.8 },
+		{ "port_share", "the share of ports in use:", 0.8 },
+		{ "emfile", "EMFILE:", 0 },
+		{ "eaddrnotavail", "EADDRNOTAVAIL:", 0 },
+	};
+
+	copy_all(o, load);
+	copy_all(o, audit);
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+		finding(because,
+			json_num(load, limits[i].key, 0) > limits[i].limit,
+			limits[i].text, json_num(load, limits[i].key, 0),
+			limits[i].limit);
+	if (planned > 0)
+		finding(because,
+			json_num(load, "open_achieved", 0) < 0.99 * planned,
+			"arrivals that were not sent as planned:",
+			planned - json_num(load, "open_achieved", 0),
+			0.01 * planned);
+	check_holds(audit, because);
+	return o;
+}

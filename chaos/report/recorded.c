@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * [recorded] beside the replay, and [impact].  A figure with a tolerance is a
+ * criterion of replay; the others are shown.
+ */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chaos/base/json.h"
+#include "chaos/base/mem.h"
+#include "chaos/base/units.h"
+#include "chaos/report/events.h"
+#include "chaos/report/model.h"
+
+enum recorded_unit { REC_CLOCK, REC_SPAN, REC_SHARE, REC_NUMBER };
+
+static const struct recorded_key {
+	const char *key;
+	const char *source;	/* milestone or measure; NULL: record only */
+	enum recorded_unit unit;
+} keys[] = {
+	{ "impact", MS_IMPACT, REC_CLOCK },
+	{ "detected", MS_DETECTED, REC_CLOCK },
+	{ "acknowledged", MS_ACKNOWLEDGED, REC_CLOCK },
+	{ "first_action", MS_FIRST_ACTION, REC_CLOCK },
+	{ "recovered", MS_RECOVERED, REC_CLOCK },
+	{ "ttd", "ttd", REC_SPAN },
+	{ "ttr_repair", "ttr_repair", REC_SPAN },
+	{ "ttr_restore", "ttr_restore", REC_SPAN },
+	{ "repair_share", "repair_share", REC_SHARE },
+	{ "affected_share", "affected_share", REC_SHARE },
+	{ "tps.surge", "tps_surge", REC_NUMBER },
+	{ "coupon.success_after_reopen", "success_after_reopen", REC_SHARE },
+	{ "users.unserved", "users_unserved", REC_NUMBER },
+	{ "orders.failed", "orders_failed", REC_NUMBER },
+	{ "sales.lost", "sales_lost", REC_NUMBER },
+	{ "inquiries", NULL, REC_NUMBER },
+};
+
+enum { KEYS = sizeof(keys) / sizeof(keys[0]) };
+
+struct recorded {
+	char *v[KEYS];
+};
+
+/* The section's keys, in the order of the table above. */
+#define REC(i, k, h)                                                       \
+	{ .name = k, .type = OPT_STR, .off = offsetof(struct recorded, v[i]), \
+	  .help = h }
+static const struct opt recorded_opts[] = {
+	REC(0, "impact", "when users began to suffer"),
+	REC(1, "detected", "when it was noticed, as 14:02:30 +-20s"),
+	REC(2, "acknowledged", "when someone took it"),
+	REC(3, "first_action", "when the first measure was taken"),
+	REC(4, "recovered", "when it was over"),
+	REC(5, "ttd", "start to detected"),
+	REC(6, "ttr_repair", "detected to recovered"),
+	REC(7, "ttr_restore", "start to recovered"),
+	REC(8, "repair_share", "detected to recovered, as a share of the window"),
+	REC(9, "affected_share", "bad seconds, as a share of the window"),
+	REC(10, "tps.surge", "highest throughput"),
+	REC(11, "coupon.success_after_reopen",
+	    "success after the restriction was lifted"),
+	REC(12, "users.unserved", "distinct users who asked and got nothing"),
+	REC(13, "orders.failed", "failed orders"),
+	REC(14, "sales.lost", "money, with its currency"),
+	REC(15, "inquiries", "customers who asked for help: shown only"),
+	OPT_END,
+};
+
+const struct section_spec report_recorded_section = {
+	.name = "recorded",
+	.opts = recorded_opts,
+	.size = sizeof(struct recorded),
+	.summary = "the postmortem's figures; with +-TOLERANCE they are "
+		   "criteria of replay",
+};
+
+struct impact {
+	char *order_api, *order_value, *users_api;
+};
+
+static const struct opt impact_opts[] = {
+	{ .name = "order.api", .type = OPT_STR,
+	  .off = offsetof(struct impact, order_api),
+	  .help = "the API whose failures are lost sales" },
+	{ .name = "order.value", .type = OPT_STR,
+	  .off = offsetof(struct impact, order_value),
+	  .help = "what one is worth, with its currency",
+	  .example = "12000 KRW" },
+	{ .name = "users.api", .type = OPT_STR,
+	  .off = offsetof(struct impact, users_api),
+	  .help = "the API whose unserved users are counted" },
+	OPT_END,
+};
+
+const struct section_spec report_impact_section = {
+	.name = "impact",
+	.opts = impact_opts,
+	.size = sizeof(struct impact),
+	.summary = "what a failure costs",
+};
+
+struct figure {
+	double value, tolerance;	/* tolerance NAN: none */
+	char unit[16];
+};
+
+static int parse_one(const char *text, enum recorded_unit unit, double clock_s,
+		     struct figure *ret, struct err *err)
+{
+	nsec_t t = 0;
+	char *end;
+	int rc = 0;
+
+	switch (unit) {
+	case REC_CLOCK:
+		rc = units_clock(text, &t, err);
+		if (rc < 0)
+			rc = units_duration(text, &t, err);
+		else
+			t -= (nsec_t)(clock_s * 1e9);
+		ret->value = (double)t / 1e9;
+		snprintf(ret->unit, sizeof(ret->unit), "s");
+		break;
+	case REC_SPAN:
+		rc = units_duration(text, &t, err);
+		ret->value = (double)t / 1e9;
+		snprintf(ret->unit, sizeof(ret->unit), "s");
+		break;
+	case REC_SHARE:
+		rc = units_share(text, &ret->value, err);
+		snprintf(ret->unit, sizeof(ret->unit), "share");
+		break;
+	case REC_NUMBER:
+		ret->value = strtod(text, &end);
+		while (*end == ' ')
+			end++;
+		snprintf(ret->unit, sizeof(ret->unit), "%s", end);
+		if (end == text)
+			rc = err_set(err, -EINVAL, "'%s' is no number", text);
+		break;
+	}
+	return rc;
+}
+
+/* "14:02:30 +-20s" */
+static int parse_figure(const char *text, enum recorded_unit unit,
+			double clock_s, struct figure *ret, struct err *err)
+{
+	const char *plus = strstr(text, "+-");
+	size_t len = plus ? (size_t)(plus - text) : strlen(text);
+	AUTO_FREE char *value = NULL;
+	struct figure tolerance;
+	int rc;
+
+	while (len > 0 && text[len - 1] == ' ')
+		len--;
+	value = mem_strndup(text, len);
+	ret->tolerance = NAN;
+	rc = parse_one(value, unit, clock_s, ret, err);
+	if (rc < 0 || !plus)
+		return rc;
+	rc = parse_one(plus + 2, unit == REC_CLOCK ? REC_SPAN : unit, 0,
+		       &tolerance, err);
+	ret->tolerance = tolerance.value;
+	return rc;
+}
+
+void report_check(const struct scenario *sc, struct errs *errs)
+{
+	const struct scenario_section *s = scenario_section(sc, "recorded", 0);
+
+	for (size_t i = 0; s && i < KEYS; i++) {
+		const char *text = scenario_value(s, keys[i].key);
+		struct figure figure;
+		struct err err = { 0 };
+
+		if (text && parse_figure(text, keys[i].unit, 0, &figure,
+					 &err) < 0)
+			scenario_error(s, keys[i].key, errs, "%s", err.msg);
+	}
+}
+
+static double clock_of(const struct facts *f)
+{
+	nsec_t t;
+
+	if (units_clock(json_str(f->run, "clock", ""), &t, NULL) < 0)
+		return 0;
+	return (double)t / 1e9;
+}
+
+static double replayed(const struct facts *f, const struct recorded_key *k,
+		       const json_t *measures)
+{
+	if (!k->source)
+		return NAN;
+	if (k->unit == REC_CLOCK)
+		return facts_milestone(f, k->source);
+	return report_measure(measures, k->source);
+}
+
+static json_t *number(double v)
+{
+	return isnan(v) ? json_null() : json_real(v);
+}
+
+json_t *report_recorded(const struct facts *f, const json_t *milestones,
+			const json_t *measures)
+{
+	json_t *array = json_array();
+
+	(void)milestones;
+	for (size_t i = 0; i < KEYS; i++) {
+		const char *text = report_key(f, "recorded", keys[i].key);
+		double got = replayed(f, &keys[i], measures);
+		struct figure r;
+		json_t *o;
+
+		if (!text || parse_figure(text, keys[i].unit, clock_of(f), &r,
+					  NULL) < 0)
+			continue;
+		o = json_pack("{s:s,s:f,s:o,s:o,s:s,s:o,s:s}", "name",
+			      keys[i].key, "recorded", r.value, "replayed",
+			      number(got), "difference", number(got - r.value),
+			      "unit", r.unit, "tolerance", number(r.tolerance),
+			      "text", text);
+		json_object_set_new(
+			o, "within",
+			isnan(r.tolerance)
+				? json_null()
+				: json_boolean(fabs(got - r.value) <=
+					       r.tolerance + 1e-9));
+		json_array_append_new(array, o);
+	}
+	return array;
+}
+
+json_t *report_impact(const struct facts *f, const json_t *measures)
+{
+	static const char *const names[][2] = {
+		{ "users_affected", NULL },
+		{ "users_unserved", "users.unserved" },
+		{ "users_unserved_raw", NULL },
+		{ "orders_failed", "orders.failed" },
+		{ "sales_lost", "sales.lost" },
+		{ NULL, "inquiries" },
+	};
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const char *rec = names[i][1]
+					  ? report_key(f, "recorded",
+						       names[i][1])
+					  : NULL;
+		double v = names[i][0] ? report_measure(measures, names[i][0])
+				       : NAN;
+
+		if (isnan(v) && !rec)
+			continue;
+		json_array_append_new(
+			array,
+			json_pack("{s:s,s:o,s:s,s:o}", "name",
+				  names[i][0] ? names[i][0] : names[i][1],
+				  "value", number(v), "unit",
+				  names[i][0] && strcmp(names[i][0],
+							"sales_lost") == 0
+					  ? "money"
+					  : "count",
+				  "recorded",
+				  rec ? json_string(rec) : json_null()));
+	}
+	return array;
+}
