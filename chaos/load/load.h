@@ -35,6 +35,7 @@ const char *load_phase_name(enum load_phase p);
 struct load_conf;
 extern const struct section_spec load_target_section, load_journey_section,
 	load_load_section;
+/* *ret NULL: there were errors, or no [load] at all. The scenario outlives it. */
 void load_conf_read(const struct scenario *sc, struct load_conf **ret,
 		    struct errs *errs);
 void load_conf_free(struct load_conf *c);
@@ -58,7 +59,11 @@ double load_conf_journey(const struct load_conf *c, size_t j,
 			 const struct load_step_info **ret_steps,
 			 size_t *ret_n);	/* returns its weight */
 nsec_t load_conf_timeout(const struct load_conf *c);
-/* Draws of one user, the same in the engine and in the simulator. */
+/*
+ * Draws of one user, the same in the engine and in the simulator.  The engine's
+ * user begins with a draw of its first journey's first think time, and only
+ * then does that journey's first step.
+ */
 struct rng;
 size_t load_draw_journey(const struct load_conf *c, struct rng *rng);
 nsec_t load_draw_think(const struct load_conf *c, size_t journey, size_t step,
@@ -92,7 +97,7 @@ void load_snapshot_done(struct load_snapshot *s);
 struct load_users_row {		/* distinct users by API and phase */
 	uint32_t api, phase;
 	uint64_t asked;		/* had an intended start in the phase */
-	uint64_t unserved;	/* ... and no such request came back ok */
+	uint64_t unserved;	/* ... and none came back ok or business */
 	uint64_t raw;		/* their requests */
 };
 

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reads and checks [target], [journey], [load]; answers what the plan asks. */
+#include "chaos/load/conf.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "chaos/base/http1.h"
+#include "chaos/base/mem.h"
+#include "chaos/base/opt.h"
+#include "chaos/base/rng.h"
+
+/* Room for the user numbers of one [load] section. */
+#define USERS_APART UINT64_C(100000000)
+enum { USERS_MAX = 1000000 };
+
+struct target_conf {
+	char *url;
+};
+
+static const struct opt target_opts[] = {
+	{ .name = "url", .type = OPT_STR,
+	  .off = offsetof(struct target_conf, url), .flags = OPT_REQUIRED,
+	  .help = "http://HOST:PORT[/PREFIX], or a symbol such as staging:shop",
+	  .example = "staging:shop" },
+	OPT_END
+};
+
+struct group_conf {
+	int model, arrival;
+	nsec_t timeout;
+	struct opt_strs stages, journeys;
+	int64_t max_users;
+};
+
+static const char *const models[] = {
+	[LOAD_USERS] = "users", [LOAD_ARRIVALS] = "arrivals", NULL
+};
+static const char *const arrivals[] = {
+	[LOAD_EVEN] = "even", [LOAD_POISSON] = "poisson", NULL
+};
+
+#define AT(field) offsetof(struct group_conf, field)
+
+static const struct opt group_opts[] = {
+	{ .name = "model", .type = OPT_ENUM, .off = AT(model), .def = "users",
+	  .choices = models,
+	  .help = "users: closed, each waits for its answer; arrivals: open, "
+		  "they come whatever the answers do" },
+	{ .name = "timeout", .type = OPT_DURATION, .off = AT(timeout),
+	  .flags = OPT_POSITIVE, .def = "10s",
+	  .help = "a user's patience with a request, from its intended start",
+	  .example = "10s" },
+	{ .name = "stages", .type = OPT_STRS, .off = AT(stages),
+	  .flags = OPT_REQUIRED,
+	  .help = "'TIME N, …': users, or arrivals per second; linear between "
+		  "the stages, two at one time are a jump",
+	  .example = "0s 150, 30s 800" },
+	{ .name = "journeys", .type = OPT_STRS, .off = AT(journeys),
+	  .help = "the [journey]s that are run (default: all)",
+	  .example = "product, balance" },
+	{ .name = "arrival", .type = OPT_ENUM, .off = AT(arrival),
+	  .def = "even", .choices = arrivals,
+	  .help = "arrivals: evenly spaced, or a Poisson process" },
+	{ .name = "max_users", .type = OPT_INT, .off = AT(max_users),
+	  .flags = OPT_POSITIVE, .def = "1000",
+	  .help = "arrivals: at once; more wait, and their latency counts" },
+	OPT_END
+};
+
+const struct section_spec load_target_section = {
+	.name = "target", .arg = "NAME", .many = true, .opts = target_opts,
+	.size = sizeof(struct target_conf),
+	.summary = "a service that journeys send requests to",
+};
+const struct section_spec load_journey_section = {
+	.name = "journey", .arg = "NAME", .many = true, .opts = journey_opts,
+	.size = sizeof(struct journey_conf), .templates = true,
+	.summary = "what a user does: requests and think times, in order",
+};
+const struct section_spec load_load_section = {
+	.name = "load", .arg = "NAME", .many = true, .opts = group_opts,
+	.size = sizeof(struct group_conf),
+	.summary = "how many users or arrivals run the journeys, and when",
+};
+
+size_t conf_target(const struct load_conf *c, const char *name)
+{
+	if (!name || !*name)
+		return 0;
+	for (size_t i = 0; i < c->n_targets; i++)
+		if (strcmp(c->targets[i].name, name) == 0)
+			return i;
+	return c->n_targets;
+}
+
+size_t conf_api(struct load_conf *c, const char *name)
+{
+	for (size_t i = 0; i < c->n_apis; i++)
+		if (strcmp(c->apis[i], name) == 0)
+			return i;
+	if (c->n_apis == LOAD_APIS_MAX)
+		return LOAD_APIS_MAX;
+	c->apis = mem_realloc(c->apis, (c->n_apis + 1) * sizeof(*c->apis));
+	c->apis[c->n_apis] = mem_strdup(name);
+	return c->n_apis++;
+}
+
+static void target_read(const struct scenario_section *s,
+			struct load_target *ret, struct errs *errs)
+{
+	struct target_conf conf = { 0 };
+	struct http1_url url;
+	struct err err;
+
+	scenario_fill(s, target_opts, &conf, errs);
+	*ret = (struct load_target){
+		.name = mem_strdup(s->arg ? s->arg : ""),
+		.url = mem_strdup(conf.url ? conf.url : ""),
+		.section = s,
+	};
+	opt_done(target_opts, &conf);
+	if (!*ret->url || symbols_is(ret->url))
+		return;
+	if (http1_url_parse(ret->url, &url, &err) < 0)
+		scenario_error(s, "url", errs, "%s", err.msg);
+	else if (url.tls)
+		scenario_error(s, "url", errs,
+			       "'%s': the load engine speaks plain HTTP only",
+			       ret->url);
+}
+
+static size_t journey_find(const struct load_conf *c, const char *name)
+{
+	size_t i = 0;
+
+	while (i < c->n_journeys && strcmp(c->journeys[i].name, name) != 0)
+		i++;
+	return i;
+}
+
+static void journey_unknown(const struct load_conf *c,
+			    const struct scenario_section *s,
+			    const char *name, struct errs *errs)
+{
+	const char **names = mem_calloc(c->n_journeys + 1, sizeof(*names));
+	const char *near;
+
+	for (size_t i = 0; i < c->n_journeys; i++)
+		names[i] = c->journeys[i].name;
+	near = opt_suggest(name, names, c->n_journeys);
+	if (near)
+		scenario_error(s, "journeys", errs, "unknown journey '%s' (did "
+			       "you mean '%s'?)", name, near);
+	else
+		scenario_error(s, "journeys", errs, "unknown journey '%s'",
+			       name);
+	mem_free(names);
+}
+
+static void group_journeys(const struct load_conf *c, struct load_group *g,
+			   const struct opt_strs *names, struct errs *errs)
+{
+	size_t n = names->n ? names->n : c->n_journeys;
+	double sum = 0;
+
+	g->journeys = mem_calloc(n + 1, sizeof(*g->journeys));
+	g->upto = mem_calloc(n + 1, sizeof(*g->upto));
+	for (size_t i = 0; i < n; i++) {
+		size_t j = names->n ? journey_find(c, names->v[i]) : i;
+
+		if (j == c->n_journeys) {
+			journey_unknown(c, g->section, names->v[i], errs);
+			continue;
+		}
+		sum += c->journeys[j].weight;
+		g->journeys[g->n_journeys] = j;
+		g->upto[g->n_journeys++] = sum;
+	}
+	if (n == 0)
+		scenario_error(g->section, NULL, errs,
+			       "[load %s] has nothing to do: add a [journey "
+			       "NAME] with steps", g->name);
+	else if (g->n_journeys == n && sum <= 0)
+		scenario_error(g->section, names->n ? "journeys" : NULL, errs,
+			       "the weights of the journeys of [load %s] sum "
+			       "up to 0", g->name);
+}
+
+static void group_stages(struct load_group *g, const struct opt_strs *texts,
+			 struct errs *errs)
+{
+	struct err err;
+
+	for (size_t i = 0; i < texts->n; i++)
+		if (stages_add(&g->stages, texts->v[i], &err) < 0)
+			scenario_error(g->section, "stages", errs, "%s",
+				       err.msg);
+	if (g->stages.n && stages_max(&g->stages) > USERS_MAX)
+		scenario_error(g->section, "stages", errs,
+			       "more than %d users or arrivals per second",
+			       USERS_MAX);
+	if (texts->n && g->stages.n && stages_max(&g->stages) <= 0)
+		scenario_error(g->section, "stages", errs,
+			       "[load %s] never has a user or an arrival",
+			       g->name);
+}
+
+static void group_read(const struct load_conf *c,
+		       const struct scenario_section *s,
+		       struct load_group *ret, struct errs *errs)
+{
+	struct group_conf conf = { 0 };
+
+	scenario_fill(s, group_opts, &conf, errs);
+	*ret = (struct load_group){
+		.name = mem_strdup(s->arg ? s->arg : ""),
+		.model = (enum load_model)conf.model,
+		.arrival = (enum load_arrival)conf.arrival,
+		.timeout = conf.timeout,
+		.max_users = (uint64_t)conf.max_users,
+		.first_user = 1 + c->n_groups * USERS_APART,
+		.section = s,
+	};
+	group_stages(ret, &conf.stages, errs);
+	group_journeys(c, ret, &conf.journeys, errs);
+	if (conf.max_users > USERS_MAX)
+		scenario_error(s, "max_users", errs, "more than %d users",
+			       USERS_MAX);
+	opt_done(group_opts, &conf);
+}
+
+static void sections_read(const struct scenario *sc, struct load_conf *c,
+			  struct errs *errs)
+{
+	const struct scenario_section *s;
+
+	c->targets = mem_calloc(scenario_count(sc, "target") + 1,
+				sizeof(*c->targets));
+	c->journeys = mem_calloc(scenario_count(sc, "journey") + 1,
+				 sizeof(*c->journeys));
+	c->groups = mem_calloc(scenario_count(sc, "load") + 1,
+			       sizeof(*c->groups));
+	/* The counts grow behind the reading: later ones see the earlier. */
+	while ((s = scenario_section(sc, "target", c->n_targets))) {
+		target_read(s, &c->targets[c->n_targets], errs);
+		c->n_targets++;
+	}
+	while ((s = scenario_section(sc, "journey", c->n_journeys))) {
+		journey_read(c, s, &c->journeys[c->n_journeys], errs);
+		c->n_journeys++;
+	}
+	while ((s = scenario_section(sc, "load", c->n_groups))) {
+		group_read(c, s, &c->groups[c->n_groups], errs);
+		c->n_groups++;
+	}
+}
+
+void load_conf_read(const struct scenario *sc, struct load_conf **ret,
+		    struct errs *errs)
+{
+	size_t before = errs->n;
+	struct load_conf *c;
+
+	*ret = NULL;
+	if (scenario_count(sc, "load") == 0)
+		return;
+	c = mem_zalloc(sizeof(*c));
+	sections_read(sc, c, errs);
+	if (errs->n > before) {
+		load_conf_free(c);
+		return;
+	}
+	*ret = c;
+}
+
+void load_conf_free(struct load_conf *c)
+{
+	if (!c)
+		return;
+	for (size_t i = 0; i < c->n_targets; i++) {
+		mem_free(c->targets[i].name);
+		mem_free(c->targets[i].url);
+	}
+	for (size_t i = 0; i < c->n_journeys; i++)
+		journey_done(&c->journeys[i]);
+	for (size_t i = 0; i < c->n_groups; i++) {
+		mem_free(c->groups[i].name);
+		mem_free(c->groups[i].journeys);
+		mem_free(c->groups[i].upto);
+		stages_done(&c->groups[i].stages);
+	}
+	for (size_t i = 0; i < c->n_apis; i++)
+		mem_free(c->apis[i]);
+	mem_free(c->targets);
+	mem_free(c->journeys);
+	mem_free(c->groups);
+	mem_free(c->apis);
+	mem_free(c);
+}
+
+size_t load_conf_apis(const struct load_conf *c, const char *const **ret)
+{
+	*ret = (const char *const *)c->apis;
+	return c->n_apis;
+}
+
+nsec_t load_conf_end(const struct load_conf *c)
+{
+	nsec_t end = stages_end(&c->groups[0].stages);
+
+	for (size_t i = 1; i < c->n_groups; i++)
+		if (stages_end(&c->groups[i].stages) > end)
+			end = stages_end(&c->groups[i].stages);
+	return end;
+}
+
+static double model_value(const struct load_conf *c, enum load_model model,
+			  nsec_t t)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < c->n_groups; i++)
+		if (c->groups[i].model == model)
+			sum += stages_value(&c->groups[i].stages, t);
+	return sum;
+}
+
+double load_conf_users(const struct load_conf *c, nsec_t t)
+{
+	return model_value(c, LOAD_USERS, t);
+}
+
+double load_conf_rate(const struct load_conf *c, nsec_t t)
+{
+	return model_value(c, LOAD_ARRIVALS, t);
+}
+
+double load_conf_max_users(const struct load_conf *c)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < c->n_groups; i++)
+		sum += c->groups[i].model == LOAD_USERS
+			       ? stages_max(&c->groups[i].stages)
+			       : (double)c->groups[i].max_users;
+	return sum;
+}
+
+size_t load_conf_journeys(const struct load_conf *c)
+{
+	return c->n_journeys;
+}
+
+double load_conf_journey(const struct load_conf *c, size_t j,
+			 const char **ret_name,
+			 const struct load_step_info **ret_steps,
+			 size_t *ret_n)
+{
+	*ret_name = c->journeys[j].name;
+	*ret_steps = c->journeys[j].infos;
+	*ret_n = c->journeys[j].n;
+	return c->journeys[j].weight;
+}
+
+nsec_t load_conf_timeout(const struct load_conf *c)
+{
+	return c->groups[0].timeout;
+}
+
+size_t group_draw_journey(const struct load_group *g, struct rng *rng)
+{
+	double x = rng_double(rng) * g->upto[g->n_journeys - 1];
+	size_t i = 0;
+
+	while (i + 1 < g->n_journeys && x >= g->upto[i])
+		i++;
+	return g->journeys[i];
+}
+
+size_t load_draw_journey(const struct load_conf *c, struct rng *rng)
+{
+	return group_draw_journey(&c->groups[0], rng);
+}
+
+nsec_t load_draw_think(const struct load_conf *c, size_t journey, size_t step,
+		       struct rng *rng)
+{
+	return dist_draw(&c->journeys[journey].steps[step].dist, rng);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The checked [target], [journey] and [load] sections: immutable once read, and
+ * shared by all load threads.  Inside of chaos/load only.
+ */
+#ifndef GD_LOAD_CONF_H
+#define GD_LOAD_CONF_H
+
+#include "chaos/load/dist.h"
+#include "chaos/load/load.h"
+#include "chaos/load/stages.h"
+#include "chaos/load/template.h"
+
+enum { LOAD_APIS_MAX = 64 };	/* load_final.censored, users' masks */
+
+struct load_target {
+	char *name, *url;
+	const struct scenario_section *section;
+};
+
+/* A think time, or a request. */
+struct load_step {
+	bool think;
+	struct dist dist;	/* think only; the rest: requests only */
+	size_t api;		/* index into load_conf.apis */
+	size_t request;		/* index among all requests of the conf */
+	char *method, *path;	/* path as written, with ${…} in it */
+	struct template path_t;
+	struct template headers;	/* "Name: value\r\n" each */
+	struct template body;
+	bool has_body, has_host, has_type;	/* header Host, Content-Type */
+	int expect_lo, expect_hi;	/* status; 0: by the outcome table */
+};
+
+struct load_journey {
+	char *name;
+	double weight;
+	size_t target;
+	struct load_step *steps;
+	size_t n;
+	size_t first_think;	/* n: none */
+	size_t last_request;	/* there is one */
+	struct load_step_info *infos;	/* of steps */
+	const struct scenario_section *section;
+};
+
+enum load_model { LOAD_USERS, LOAD_ARRIVALS };
+enum load_arrival { LOAD_EVEN, LOAD_POISSON };
+
+/* One [load] section. */
+struct load_group {
+	char *name;
+	enum load_model model;
+	enum load_arrival arrival;
+	nsec_t timeout;		/* drill ns, from the intended start */
+	uint64_t max_users;	/* arrivals: at once */
+	uint64_t first_user;	/* number of its first user or arrival */
+	struct stages stages;
+	size_t *journeys;	/* indexes into load_conf.journeys */
+	double *upto;		/* weights, summed up to and with each */
+	size_t n_journeys;
+	const struct scenario_section *section;
+};
+
+struct load_conf {
+	struct load_target *targets;
+	size_t n_targets;
+	struct load_journey *journeys;
+	size_t n_journeys;
+	struct load_group *groups;	/* >= 1 */
+	size_t n_groups;
+	char **apis;
+	size_t n_apis;
+	size_t n_requests;
+};
+
+/* journey.c */
+void journey_read(struct load_conf *c, const struct scenario_section *s,
+		  struct load_journey *ret, struct errs *errs);
+void journey_done(struct load_journey *j);
+extern const struct opt journey_opts[];
+/* What opt tables of journeys fill: the steps are read in the file's order. */
+struct journey_conf {
+	char *target;
+	double weight;
+	struct opt_strs step, header, body, expect;
+};
+
+/* conf.c. As load_draw_journey(), for one group. */
+size_t group_draw_journey(const struct load_group *g, struct rng *rng);
+/* Index of the target; empty or NULL: the first. n_targets: none such. */
+size_t conf_target(const struct load_conf *c, const char *name);
+/* Index of the API, added if it is new; LOAD_APIS_MAX: too many. */
+size_t conf_api(struct load_conf *c, const char *name);
+
+#endif

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One user's connection. */
+#include "chaos/load/conn.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "chaos/base/log.h"
+#include "chaos/base/mem.h"
+
+enum { READ_SIZE = 65536 };
+
+static loop_io_fn conn_ready;
+
+void conn_host_init(struct conn_host *h, struct loop *loop,
+		    const struct endpoint *endpoints,
+		    void (*done)(struct conn *, int, enum load_cause))
+{
+	*h = (struct conn_host){
+		.loop = loop,
+		.endpoints = endpoints,
+		.done = done,
+		.buf = mem_alloc(READ_SIZE),
+	};
+}
+
+void conn_host_done(struct conn_host *h)
+{
+	for (size_t i = 0; i < h->n_parsers; i++) {
+		http1_done(h->parsers[i]);
+		mem_free(h->parsers[i]);
+	}
+	mem_free(h->parsers);
+	mem_free(h->buf);
+	*h = (struct conn_host){ 0 };
+}
+
+/* The parsers are shared: a user who thinks needs none. */
+static struct http1_parser *parser_get(struct conn_host *h, bool head)
+{
+	struct http1_parser *p;
+
+	if (h->n_parsers) {
+		p = h->parsers[--h->n_parsers];
+		http1_next(p);
+	} else {
+		p = mem_alloc(sizeof(*p));
+		http1_init(p, HTTP1_RESPONSE);
+	}
+	p->head_request = head;
+	return p;
+}
+
+static void parser_put(struct conn *c)
+{
+	struct conn_host *h = c->host;
+
+	if (!c->parser)
+		return;
+	(void)mem_grow(h->parsers, h->n_parsers, h->cap_parsers);
+	h->parsers[h->n_parsers++] = c->parser;
+	c->parser = NULL;
+}
+
+void conn_init(struct conn *c, struct conn_host *host)
+{
+	*c = (struct conn){ .host = host };
+	loop_io_init(&c->io, -1, "load connection", conn_ready, c);
+}
+
+static void out_drop(struct conn *c)
+{
+	mem_free(c->out);
+	c->out = NULL;
+	c->out_len = c->out_pos = 0;
+}
+
+static void drop(struct conn *c, bool reset)
+{
+	if (c->io.fd >= 0) {
+		loop_io_set(c->host->loop, &c->io, 0, NULL);
+		if (reset)
+			addr_close_rst(c->io.fd);
+		else
+			close(c->io.fd);
+		c->host->open--;
+	}
+	c->io.fd = -1;
+	c->state = CONN_CLOSED;
+	parser_put(c);
+	out_drop(c);
+}
+
+void conn_close(struct conn *c)
+{
+	drop(c, false);
+}
+
+void conn_abort(struct conn *c)
+{
+	drop(c, true);
+}
+
+/* The last thing that a function does: done may begin the next exchange. */
+static void finish(struct conn *c, int status, enum load_cause cause)
+{
+	c->host->done(c, status, cause);
+}
+
+static void fail(struct conn *c, enum load_cause cause)
+{
+	drop(c, true);
+	finish(c, 0, cause);
+}
+
+static void watch(struct conn *c, unsigned events)
+{
+	struct err err;
+
+	if (loop_io_set(c->host->loop, &c->io, events, &err) < 0)
+		log_error("%s", err.msg);
+}
+
+static void note_connect_error(struct conn_host *h, int error)
+{
+	h->emfile += error == EMFILE || error == ENFILE;
+	h->eaddrnotavail += error == EADDRNOTAVAIL;
+}
+
+static void sent_all(struct conn *c)
+{
+	out_drop(c);
+	c->state = CONN_READING;
+	watch(c, LOOP_IN);
+}
+
+/*
+ * Sends what the kernel takes; 0, or a negative errno (none of it was taken
+ * then, or the connection is broken).
+ */
+static int send_some(struct conn *c, const char *bytes, size_t len,
+		     size_t *ret_sent)
+{
+	ssize_t n;
+
+	do
+		n = send(c->io.fd, bytes, len, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	if (n < 0 && errno != EAGAIN)
+		return -errno;
+	*ret_sent = n < 0 ? 0 : (size_t)n;
+	if (n > 0 && !c->has_sent) {
+		c->sent = loop_now_fresh(c->host->loop);
+		c->has_sent = true;
+	}
+	return 0;
+}
+
+static void out_keep(struct conn *c, const char *bytes, size_t len)
+{
+	c->out = mem_alloc(len);
+	memcpy(c->out, bytes, len);
+	c->out_len = (uint32_t)len;
+	c->out_pos = 0;
+}
+
+/* The first send of a request on a connection that is up. */
+static int start_sending(struct conn *c, const char *bytes, size_t len)
+{
+	size_t sent = 0;
+	int rc = send_some(c, bytes, len, &sent);
+
+	if (rc < 0)
+		return rc;
+	c->state = CONN_SENDING;
+	if (sent == len) {
+		sent_all(c);
+		return 0;
+	}
+	out_keep(c, bytes + sent, len - sent);
+	watch(c, LOOP_IN | LOOP_OUT);
+	return 0;
+}
+
+static bool open_to(struct conn *c, const struct request *r,
+		    const char *bytes, size_t len, enum load_cause *ret_cause)
+{
+	struct conn_host *h = c->host;
+	int fd = -1, rc;
+
+	h->connects++;
+	*ret_cause = LOAD_CONNECT;
+	rc = addr_connect(&h->endpoints[r->target].addr, &fd, NULL);
+	if (rc < 0 && rc != -EINPROGRESS) {
+		note_connect_error(h, -rc);
+		return false;
+	}
+	if (++h->open > h->open_max)
+		h->open_max = h->open;
+	loop_io_init(&c->io, fd, "load connection", conn_ready, c);
+	c->target = (uint16_t)r->target;
+	if (rc == 0) {
+		*ret_cause = LOAD_RESET;
+		rc = start_sending(c, bytes, len);
+		if (rc < 0)
+			drop(c, true);
+		return rc == 0;
+	}
+	c->state = CONN_CONNECTING;
+	out_keep(c, bytes, len);
+	watch(c, LOOP_OUT);
+	return true;
+}
+
+/* Has the peer closed it, or sent what nobody asked for? */
+static bool idle_is_stale(const struct conn *c)
+{
+	char byte;
+
+	return recv(c->io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 ||
+	       errno != EAGAIN;
+}
+
+bool conn_request(struct conn *c, const struct request *r, const char *bytes,
+		  size_t len, enum load_cause *ret_cause)
+{
+	assert(c->state == CONN_CLOSED || c->state == CONN_IDLE);
+	c->has_sent = false;
+	c->head = r->head;
+	if (c->state == CONN_IDLE && c->target != r->target)
+		conn_close(c);
+	/* Only after a pause: it costs a call, and a race is left anyway. */
+	if (c->state == CONN_IDLE &&
+	    loop_mono(c->host->loop) - c->idle_mono > NSEC_MS &&
+	    idle_is_stale(c))
+		drop(c, false);
+	if (c->state == CONN_IDLE) {
+		if (start_sending(c, bytes, len) == 0)
+			return true;
+		drop(c, true);	/* not a byte was taken: still stale */
+	}
+	return open_to(c, r, bytes, len, ret_cause);
+}
+
+static void connected(struct conn *c)
+{
+	int rc = addr_connected(c->io.fd);
+	size_t sent = 0;
+
+	if (rc < 0) {
+		note_connect_error(c->host, -rc);
+		fail(c, LOAD_CONNECT);
+		return;
+	}
+	c->state = CONN_SENDING;
+	if (send_some(c, c->out, c->out_len, &sent) < 0) {
+		fail(c, LOAD_RESET);
+		return;
+	}
+	c->out_pos = (uint32_t)sent;
+	if (c->out_pos == c->out_len)
+		sent_all(c);
+	else
+		watch(c, LOOP_IN | LOOP_OUT);
+}
+
+static void send_more(struct conn *c)
+{
+	size_t sent = 0;
+
+	if (send_some(c, c->out + c->out_pos, c->out_len - c->out_pos,
+		      &sent) < 0) {
+		fail(c, LOAD_RESET);
+		return;
+	}
+	c->out_pos += (uint32_t)sent;
+	if (c->out_pos == c->out_len)
+		sent_all(c);
+}
+
+static void answered(struct conn *c, bool reusable)
+{
+	int status = c->parser->status;
+
+	if (reusable && c->state == CONN_READING && c->parser->keep_alive) {
+		parser_put(c);
+		c->state = CONN_IDLE;
+		c->idle_mono = loop_mono(c->host->loop);
+	} else {
+		drop(c, false);
+	}
+	finish(c, status, 0);
+}
+
+static void peer_closed(struct conn *c)
+{
+	if (c->parser)
+		http1_eof(c->parser);
+	if (c->parser && c->parser->state == HTTP1_DONE)
+		answered(c, false);
+	else
+		fail(c, LOAD_RESET);
+}
+
+static void receive(struct conn *c)
+{
+	struct conn_host *h = c->host;
+	ssize_t n = recv(c->io.fd, h->buf, READ_SIZE, 0);
+	size_t used;
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n < 0) {
+		fail(c, LOAD_RESET);
+		return;
+	}
+	if (n == 0) {
+		peer_closed(c);
+		return;
+	}
+	if (!c->parser)
+		c->parser = parser_get(h, c->head);
+	used = http1_feed(c->parser, h->buf, (size_t)n);
+	if (c->parser->state == HTTP1_ERROR)
+		fail(c, LOAD_PROTOCOL);
+	else if (c->parser->state == HTTP1_DONE)
+		answered(c, used == (size_t)n);
+}
+
+static void conn_ready(struct loop *loop, struct loop_io *io, unsigned events,
+		       void *arg)
+{
+	struct conn *c = arg;
+
+	(void)loop;
+	(void)io;
+	switch ((enum conn_state)c->state) {
+	case CONN_CLOSED:
+		break;
+	case CONN_CONNECTING:
+		connected(c);
+		break;
+	case CONN_SENDING:
+		/* First what came: an early answer, or why it broke. */
+		if (events & LOOP_IN)
+			receive(c);
+		else
+			send_more(c);
+		break;
+	case CONN_READING:
+		receive(c);
+		break;
+	case CONN_IDLE:
+		/* A close, or bytes that nobody asked for: no failure. */
+		if (idle_is_stale(c))
+			drop(c, false);
+		break;
+	}
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One user's connection: one HTTP/1.1 exchange at a time, kept alive between
+ * them.  It never waits and measures nothing but when the request was sent;
+ * timeouts are its owner's.  A load thread owns all that is in here.
+ *
+ *	closed → connecting → sending → reading → idle → sending …
+ *
+ * An idle connection that the peer closes is reopened by the next request in
+ * silence; once a byte of a request has been taken by the kernel, a reset is a
+ * failure, for the server may have acted on it.
+ */
+#ifndef GD_LOAD_CONN_H
+#define GD_LOAD_CONN_H
+
+#include "chaos/base/http1.h"
+#include "chaos/load/outcome.h"
+#include "chaos/load/request.h"
+
+struct conn;
+
+/* What the connections of one thread share. */
+struct conn_host {
+	struct loop *loop;
+	const struct endpoint *endpoints;
+	/* The exchange is over: a status > 0, or 0 and the cause. */
+	void (*done)(struct conn *c, int status, enum load_cause cause);
+	char *buf;		/* what is read at once */
+	struct http1_parser **parsers;	/* free ones */
+	size_t n_parsers, cap_parsers;
+	uint64_t connects, emfile, eaddrnotavail;
+	uint64_t open, open_max;
+};
+
+enum conn_state {
+	CONN_CLOSED, CONN_CONNECTING, CONN_SENDING, CONN_READING, CONN_IDLE
+};
+
+struct conn {
+	struct loop_io io;
+	struct conn_host *host;
+	struct http1_parser *parser;	/* from the answer's first byte on */
+	char *out;		/* what the kernel has not taken yet */
+	uint32_t out_len, out_pos;
+	uint16_t target;	/* of the descriptor */
+	uint8_t state;		/* enum conn_state */
+	bool head;		/* the request is a HEAD */
+	nsec_t sent;		/* drill ns; valid if has_sent */
+	nsec_t idle_mono;	/* since when it is idle */
+	bool has_sent;
+};
+
+void conn_host_init(struct conn_host *h, struct loop *loop,
+		    const struct endpoint *endpoints,
+		    void (*done)(struct conn *, int, enum load_cause));
+void conn_host_done(struct conn_host *h);
+
+void conn_init(struct conn *c, struct conn_host *host);
+/*
+ * Begins an exchange; the bytes are copied if they have to wait.  False: it
+ * failed at once with *ret_cause, and done is not called.
+ */
+bool conn_request(struct conn *c, const struct request *r, const char *bytes,
+		  size_t len, enum load_cause *ret_cause);
+void conn_close(struct conn *c);	/* in order; from any state */
+void conn_abort(struct conn *c);	/* with RST; from any state */
+
+#endif

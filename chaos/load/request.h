@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Requests ready to send: a step's template with its target's host and prefix
+ * put in.  Built once per run, shared by the load threads.
+ */
+#ifndef GD_LOAD_REQUEST_H
+#define GD_LOAD_REQUEST_H
+
+#include "chaos/base/addr.h"
+#include "chaos/load/conf.h"
+
+/* A [target], resolved and allowed. */
+struct endpoint {
+	struct addr addr;
+	char host[300];		/* Host header: "127.0.0.1:8080" */
+	char prefix[1024];	/* of the URL's path; "" or "/x" */
+};
+
+/* Expands symbols, resolves (blocks: DNS), checks against allow. */
+int endpoint_resolve(const struct load_target *target,
+		     const struct symbols *symbols, const struct allow *allow,
+		     struct endpoint *ret, struct err *err) MUST_CHECK;
+
+struct request {
+	const struct load_step *step;
+	size_t target;
+	bool head;		/* HEAD: its answer has no body */
+	bool sends_length;
+	struct template start;	/* up to Content-Length */
+	struct buf fixed;	/* all of it, if no value is in it; else empty */
+};
+
+/* endpoints: one for each target. ret[conf->n_requests], caller frees. */
+struct request *requests_new(const struct load_conf *c,
+			     const struct endpoint *endpoints);
+void requests_free(struct request *v, size_t n);
+/*
+ * The bytes to send; they hold until out is used again.  scratch is for the
+ * body.  Draws values in the order path, headers, body.
+ */
+const char *request_render(const struct request *r,
+			   struct template_values *values, struct buf *out,
+			   struct buf *scratch, size_t *ret_len);
+
+#endif

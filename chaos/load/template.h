@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Text with values of a user in it: ${user} ${iteration} ${uuid} ${rand.N}.
+ * Compiled once; rendered for every request.
+ */
+#ifndef GD_LOAD_TEMPLATE_H
+#define GD_LOAD_TEMPLATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "chaos/base/buf.h"
+#include "chaos/base/err.h"
+#include "chaos/base/rng.h"
+
+enum template_kind {
+	TEMPLATE_TEXT,
+	TEMPLATE_USER,		/* number of the user, from 1 */
+	TEMPLATE_ITERATION,	/* of its journeys, from 1 */
+	TEMPLATE_UUID,		/* version 4; the same within a request */
+	TEMPLATE_RAND,		/* 1 to n, a new one at each place */
+};
+
+struct template_piece {
+	enum template_kind kind;
+	char *text;		/* owned; TEMPLATE_TEXT */
+	size_t len;
+	uint64_t n;		/* TEMPLATE_RAND */
+};
+
+struct template {
+	struct template_piece *v;
+	size_t n;
+};
+
+/* What one request's render draws on. */
+struct template_values {
+	uint64_t user, iteration;
+	struct rng *rng;
+	uint64_t *digest;	/* takes in every draw; may be NULL */
+	bool has_uuid;		/* zeroed to begin */
+	char uuid[36];
+};
+
+int template_parse(struct template *t, const char *text, struct err *err)
+	MUST_CHECK;	/* appends; t is zeroed to begin */
+void template_add(struct template *t, const char *text, size_t len);
+void template_append(struct template *t, const struct template *more);
+void template_done(struct template *t);
+bool template_is_static(const struct template *t);
+void template_render(const struct template *t, struct template_values *values,
+		     struct buf *out);
+/* Takes a value into a digest. */
+void template_mix(uint64_t *digest, uint64_t value);
+
+#endif

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A virtual user: script, pauses, requests, outcomes. */
+#include "chaos/load/user.h"
+
+#include "chaos/base/mem.h"
+#include "chaos/load/worker.h"
+
+/*
+ * After a refused connection, without think times: a user who knocks as fast as
+ * the machine can would measure nothing and starve the others.
+ */
+static const nsec_t KNOCK_REAL = 10 * NSEC_MS;
+
+static loop_timer_fn user_timer;
+static void ask(struct user *u, const struct load_step *step, nsec_t intended);
+
+struct user *user_new(struct worker_group *group, uint64_t number)
+{
+	struct worker *w = group->worker;
+	struct user *u = mem_zalloc(sizeof(*u));
+
+	u->group = group;
+	u->not_before = INT64_MIN;
+	script_init(&u->script, group->conf, w->args.seed, number);
+	conn_init(&u->conn, &w->host);
+	loop_timer_init(&u->timer, "load user", user_timer, u);
+	return u;
+}
+
+void user_free(struct user *u)
+{
+	if (!u)
+		return;
+	conn_close(&u->conn);
+	mem_free(u);
+}
+
+static void think(struct user *u, nsec_t from, nsec_t span)
+{
+	u->state = USER_THINKING;
+	u->think = span;
+	u->intended = from + span;
+	loop_timer_at(u->group->worker->loop, &u->timer, u->intended);
+}
+
+static void away(struct user *u)
+{
+	u->resume = u->state == USER_THINKING;
+	u->leaving = false;
+	u->state = USER_AWAY;
+	loop_timer_stop(u->group->worker->loop, &u->timer);
+	conn_close(&u->conn);
+}
+
+static void arrival_over(struct user *u)
+{
+	u->state = USER_AWAY;
+	loop_timer_stop(u->group->worker->loop, &u->timer);
+	stats_fold(&u->group->worker->stats, &u->seen);
+	arrivals_user_free(&u->group->arrivals, u);
+}
+
+/* What comes after something that ended at t. */
+static void proceed(struct user *u, nsec_t t)
+{
+	struct script_action action;
+
+	script_next(&u->script, u->group->worker->args.conf, u->group->conf,
+		    &action);
+	switch (action.kind) {
+	case SCRIPT_THINK:
+		think(u, t, action.think);
+		break;
+	case SCRIPT_REQUEST:
+		if (u->not_before > t) {
+			u->next = action.step;
+			think(u, u->not_before, 0);
+		} else {
+			ask(u, action.step, t);
+		}
+		break;
+	case SCRIPT_END:
+		arrival_over(u);
+		break;
+	}
+}
+
+static void ended(struct user *u, struct outcome o, nsec_t now)
+{
+	struct worker *w = u->group->worker;
+	struct stats_times times = {
+		.response = now - u->intended,
+		.service = u->conn.has_sent ? now - u->conn.sent : -1,
+	};
+
+	if (o.kind == OUTCOME_FAILED && o.cause == LOAD_TIMEOUT)
+		times.response = u->group->conf->timeout;
+	if (o.kind == OUTCOME_FAILED && o.cause == LOAD_CONNECT)
+		u->not_before = now + drill_span_from_real(&w->args.clock,
+							   KNOCK_REAL);
+	w->in_flight--;
+	stats_advance(&w->stats, now);
+	stats_end(&w->stats, &u->seen, u->request->step->api,
+		  (enum load_phase)u->phase, o, times);
+	u->request = NULL;
+	if (u->leaving)
+		away(u);
+	else
+		proceed(u, now);
+}
+
+static void count_due(struct user *u, size_t api, nsec_t intended, nsec_t now)
+{
+	struct worker *w = u->group->worker;
+
+	stats_advance(&w->stats, now);
+	if (u->queued) {	/* counted when it came; the wait is no lag */
+		u->queued = false;
+		u->seen.asked[u->phase] |= UINT64_C(1) << api;
+		return;
+	}
+	u->phase = (uint8_t)worker_phase(w, intended);
+	stats_due(&w->stats, &u->seen, api, (enum load_phase)u->phase);
+	hist_record(w->stats.send_lag,
+		    drill_span_to_real(&w->args.clock, now - intended));
+}
+
+static void ask(struct user *u, const struct load_step *step, nsec_t intended)
+{
+	struct worker *w = u->group->worker;
+	nsec_t now = loop_now_fresh(w->loop);
+	nsec_t deadline = intended + u->group->conf->timeout;
+	struct template_values values;
+	enum load_cause cause;
+	const char *bytes;
+	size_t len;
+
+	u->request = &w->args.requests[step->request];
+	u->intended = intended;
+	u->state = USER_ASKING;
+	u->conn.has_sent = false;
+	w->in_flight++;
+	count_due(u, step->api, intended, now);
+	/* Always: what is drawn must not depend on what happens. */
+	script_values(&u->script, &values);
+	bytes = request_render(u->request, &values, &w->out, &w->scratch, &len);
+	if (now >= deadline) {
+		ended(u, outcome_failed(LOAD_TIMEOUT), now);
+		return;
+	}
+	loop_timer_at(w->loop, &u->timer, deadline);
+	if (!conn_request(&u->conn, u->request, bytes, len, &cause))
+		ended(u, outcome_failed(cause), loop_now_fresh(w->loop));
+}
+
+void user_answered(struct conn *c, int status, enum load_cause cause)
+{
+	struct user *u = LIST_ENTRY(c, struct user, conn);
+	nsec_t now = loop_now_fresh(u->group->worker->loop);
+	struct outcome o;
+
+	if (now - u->intended >= u->group->conf->timeout) {
+		conn_abort(c);	/* the user has given up just before */
+		o = outcome_failed(LOAD_TIMEOUT);
+	} else if (status) {
+		o = outcome_of_status(u->request->step, status);
+	} else {
+		o = outcome_failed(cause);
+	}
+	ended(u, o, now);
+}
+
+static void user_timer(struct loop *loop, struct loop_timer *timer, void *arg)
+{
+	struct user *u = arg;
+	const struct load_step *next = u->next;
+
+	(void)timer;
+	if (u->state == USER_ASKING) {
+		conn_abort(&u->conn);
+		ended(u, outcome_failed(LOAD_TIMEOUT), loop_now_fresh(loop));
+		return;
+	}
+	u->next = NULL;
+	if (next)
+		ask(u, next, u->intended);
+	else
+		proceed(u, u->intended);
+}
+
+void user_join(struct user *u, nsec_t now)
+{
+	if (u->leaving) {
+		u->leaving = false;
+	} else if (u->resume) {
+		u->resume = false;
+		think(u, now, u->next ? 0 : u->think);
+	} else if (u->state == USER_AWAY) {
+		proceed(u, now);
+	}
+}
+
+void user_leave(struct user *u)
+{
+	if (u->state == USER_ASKING)
+		u->leaving = true;
+	else if (u->state == USER_THINKING)
+		away(u);
+}
+
+void user_arrive(struct user *u, const struct arrival *a, bool queued)
+{
+	const struct worker_group *g = u->group;
+
+	script_init(&u->script, g->conf, g->worker->args.seed,
+		    g->conf->first_user + a->index);
+	u->queued = queued;
+	u->phase = a->phase;
+	u->not_before = INT64_MIN;	/* arrivals have their own pace */
+	proceed(u, a->at);
+}
+
+/* A request that was due and that nobody came to send. */
+static void stop_unsent(struct user *u, nsec_t now)
+{
+	const struct worker_group *g = u->group;
+	struct stats *stats = &g->worker->stats;
+	struct script ahead = u->script;
+	struct script_action action = { SCRIPT_REQUEST, 0, u->next };
+	enum load_phase phase = worker_phase(g->worker, u->intended);
+
+	if (!u->next)
+		script_next(&ahead, g->worker->args.conf, g->conf, &action);
+	if (action.kind != SCRIPT_REQUEST)
+		return;
+	stats_due(stats, &u->seen, action.step->api, phase);
+	stats_censored(stats, action.step->api, phase, now - u->intended);
+}
+
+void user_stop(struct user *u, nsec_t now)
+{
+	struct worker *w = u->group->worker;
+
+	if (u->state == USER_ASKING) {
+		stats_censored(&w->stats, u->request->step->api,
+			       (enum load_phase)u->phase, now - u->intended);
+		w->in_flight--;
+		conn_abort(&u->conn);
+	} else if (u->state == USER_THINKING && u->intended <= now) {
+		stop_unsent(u, now);
+	}
+	u->state = USER_AWAY;
+	u->request = NULL;
+	loop_timer_stop(w->loop, &u->timer);
+	conn_close(&u->conn);
+	stats_fold(&w->stats, &u->seen);
+}

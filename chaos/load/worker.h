@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One load thread: its loop, its share of the users and arrivals of every
+ * [load], its statistics.  Everything in here is the thread's own from
+ * worker_start() until it has posted its end; the rest of the program talks to
+ * it by posts alone.
+ */
+#ifndef GD_LOAD_WORKER_H
+#define GD_LOAD_WORKER_H
+
+#include <pthread.h>
+
+#include "chaos/load/arrivals.h"
+#include "chaos/load/user.h"
+
+enum { WORKER_CPU_SAMPLES = 10 };	/* 5 s at two a second */
+
+/* Its share of a [load]: every threads-th user, from its own number on. */
+struct worker_group {
+	struct worker *worker;
+	const struct load_group *conf;
+	double set;		/* users or rate by adjust; < 0: as planned */
+	struct user **users;	/* closed: by number; open: the pool */
+	size_t n_users, cap_users;
+	size_t active;		/* closed: the first so many are there */
+	struct arrivals arrivals;	/* open */
+};
+
+struct worker_args {
+	const struct load_conf *conf;
+	const struct request *requests;
+	const struct endpoint *endpoints;
+	struct drill_clock clock;
+	uint64_t seed;
+	unsigned index, threads;
+	nsec_t from;		/* drill ns */
+	/* On this thread. The bytes are taken over. */
+	void (*snapshot)(void *arg, unsigned index, struct buf *bytes,
+			 int64_t second);
+	/* The last thing it does; its fields may be read from then on. */
+	void (*ended)(void *arg, unsigned index);
+	void *arg;
+};
+
+struct worker {
+	struct worker_args args;
+	pthread_t thread;
+	bool running;		/* joinable; the starter's */
+	struct loop *loop;
+	struct conn_host host;
+	struct stats stats;
+	struct worker_group *groups;
+	size_t n_groups;
+	nsec_t phase_from[LOAD_PHASES];	/* drill ns */
+	bool paused;
+	uint64_t in_flight, users, users_max;
+	struct buf out, scratch;	/* a request being rendered */
+	struct loop_timer ramp, second, cpu;
+	struct {
+		nsec_t mono, cpu;
+	} cpu_ring[WORKER_CPU_SAMPLES];
+	size_t n_cpu;		/* samples taken */
+	double cpu_max;		/* share of a core over 5 s */
+	uint64_t digest;	/* of all decisions, at the end */
+};
+
+int worker_init(struct worker *w, const struct worker_args *args,
+		struct err *err) MUST_CHECK;
+void worker_done(struct worker *w);	/* after worker_join() */
+int worker_start(struct worker *w, struct err *err) MUST_CHECK;
+void worker_join(struct worker *w);
+/* Messages, from any thread. None after worker_post_stop(). */
+void worker_post_phase(struct worker *w, enum load_phase phase, nsec_t t);
+void worker_post_adjust(struct worker *w, const struct load_adjust *a);
+void worker_post_stop(struct worker *w);
+
+/* For users and arrivals, on the thread. */
+enum load_phase worker_phase(const struct worker *w, nsec_t intended);
+void worker_user_comes(struct worker *w);
+/* Users of a total that are this thread's. */
+size_t worker_share(const struct worker *w, double total);
+
+#endif
