@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "chaos/base/expr.h"
-#include "chaos/base/mem.h"
+#include "chaos/base/rng.h"
 
 /* A row is what the environment knows: "func arg" or " gauge". */
 struct known {
@@ -364,6 +364,40 @@ static void test_errors_name_the_column(void **state)
 	}
 }
 
+/* Nothing that is typed breaks the parser; what parses can be evaluated. */
+static void test_scrambled_texts(void **state)
+{
+	(void)state;
+	static const char *const parts[] = {
+		"errors", "(", "each", ",", "10s", ")", ">", "95%", " and ",
+		" or ", "pg.active", "-", "baseline", "(", ")", "for", " 5s ",
+		"within", "latency.p95", "0", "/", "=", "\xff", "rate", "200/s",
+	};
+	struct known none[] = { { 0 } };
+	struct world w = { .known = none };
+	struct expr_env env = { world_value, &w, apis, 2 };
+	int parsed = 0;
+	struct rng rng;
+	struct buf text;
+
+	rng_init(&rng, 7, 7);
+	buf_init(&text, 0);
+	for (int i = 0; i < 50000; i++) {
+		struct expr *e = NULL;
+
+		buf_reset(&text);
+		for (uint64_t n = 1 + rng_below(&rng, 12); n > 0; n--)
+			buf_adds(&text, parts[rng_below(&rng, 25)]);
+		if (expr_parse(text.data, &e, NULL))
+			continue;
+		assert_in_range(expr_eval(e, &env), 0, EXPR_UNKNOWN);
+		expr_free(e);
+		parsed++;
+	}
+	assert_true(parsed > 10);
+	buf_done(&text);
+}
+
 static void repeat(struct buf *b, const char *s, int n)
 {
 	while (n-- > 0)
@@ -410,6 +444,7 @@ int main(void)
 		cmocka_unit_test(test_held_needs_the_whole_span),
 		cmocka_unit_test(test_explain),
 		cmocka_unit_test(test_errors_name_the_column),
+		cmocka_unit_test(test_scrambled_texts),
 		cmocka_unit_test(test_size_and_depth_are_bounded),
 	};
 

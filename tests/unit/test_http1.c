@@ -17,6 +17,7 @@
 
 #include "chaos/base/http1.h"
 #include "chaos/base/mem.h"
+#include "chaos/base/rng.h"
 
 struct message {
 	enum http1_kind kind;
@@ -204,6 +205,62 @@ static void test_messages_in_any_pieces(void **state)
 		for (size_t i = 0; i < sizeof(messages) / sizeof(*messages);
 		     i++)
 			check_message(&messages[i], steps[s]);
+}
+
+struct result {
+	size_t used;
+	enum http1_state state;
+	const char *error;
+	uint64_t body_seen;
+	uint32_t n_headers;
+};
+
+static struct result parse_in(enum http1_kind kind, const char *text,
+			      size_t len, size_t step)
+{
+	struct http1_parser p;
+	struct result r;
+
+	http1_init(&p, kind);
+	r.used = feed_in(&p, text, len, step);
+	r.state = p.state;
+	r.error = p.error;
+	r.body_seen = p.body_seen;
+	r.n_headers = p.n_headers;
+	http1_done(&p);
+	return r;
+}
+
+/* However broken it is, the pieces in which it comes change nothing. */
+static void test_broken_messages_in_any_pieces(void **state)
+{
+	(void)state;
+	static const char bytes[] = "\r\n\0 :;,0f\xff";
+	struct result whole, pieces;
+	struct rng rng;
+	char text[256];
+	size_t len;
+
+	rng_init(&rng, 20250912, 1);
+	for (int i = 0; i < 20000; i++) {
+		const struct message *m = &messages[rng_below(
+			&rng, sizeof(messages) / sizeof(*messages))];
+
+		len = strlen(m->text);
+		assert_true(len < sizeof(text));
+		memcpy(text, m->text, len);
+		for (uint64_t n = rng_below(&rng, 4); n > 0; n--)
+			text[rng_below(&rng, len)] =
+				bytes[rng_below(&rng, sizeof(bytes) - 1)];
+		whole = parse_in(m->kind, text, len, len);
+		pieces = parse_in(m->kind, text, len, 1 + rng_below(&rng, 9));
+		assert_int_equal(pieces.state, whole.state);
+		assert_ptr_equal(pieces.error, whole.error);
+		assert_int_equal(pieces.body_seen, whole.body_seen);
+		assert_int_equal(pieces.n_headers, whole.n_headers);
+		if (whole.state != HTTP1_ERROR)
+			assert_int_equal(pieces.used, whole.used);
+	}
 }
 
 static void check_header(const struct http1_parser *p, const char *name,
@@ -508,8 +565,10 @@ static void run_call(const struct http1_args *args, struct outcome *o)
 	assert_int_equal(o->calls, 0);
 	while (!o->calls && clock_mono() < deadline)
 		loop_turn(loop, 100 * NSEC_MS);
-	/* nothing of it is left on the loop */
-	loop_turn(loop, 0);
+	/* nothing of it is left on the loop: a short timeout passes */
+	deadline = clock_mono() + args->timeout_real + 20 * NSEC_MS;
+	while (args->timeout_real <= NSEC_SEC && clock_mono() < deadline)
+		loop_turn(loop, 20 * NSEC_MS);
 	assert_int_equal(o->calls, 1);
 	loop_free(loop);
 }
@@ -556,6 +615,7 @@ static void test_call_says_what_failed(void **state)
 
 	server_start(&s, broken);
 	args = args_to(&s.addr, &o);
+	args.timeout_real = 500 * NSEC_MS;
 	run_call(&args, &o);
 	server_stop(&s);
 	assert_int_equal(o.error, -EBADMSG);
@@ -742,6 +802,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_messages_in_any_pieces),
+		cmocka_unit_test(test_broken_messages_in_any_pieces),
 		cmocka_unit_test(test_headers_and_request_line),
 		cmocka_unit_test(test_pipelined_on_one_parser),
 		cmocka_unit_test(test_limits),
