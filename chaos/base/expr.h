@@ -28,7 +28,7 @@ enum expr_tri { EXPR_FALSE, EXPR_TRUE, EXPR_UNKNOWN };
 
 /* One thing to look up. A gauge has func NULL and its name in arg. */
 struct expr_ref {
-	const char *func;	/* "errors", "latency.p95", "rate", "baseline" */
+	const char *func;	/* "errors", "latency.p95", "baseline" */
 	const char *arg;	/* scope or gauge: "coupon", "pg.active"; */
 				/* baseline(F(..)): the inner reference's arg */
 	const char *inner;	/* baseline(F(..)): F; else NULL */

@@ -290,8 +290,8 @@ static int fail_unknown_func(struct parse *p, struct word w)
 						      : funcs[i].name;
 	near = opt_suggest(word, names, N_FUNCS);
 	if (near)
-		return fail(p, w.s, "unknown function '%s' (did you mean '%s'?)",
-			    word, near);
+		return fail(p, w.s, "unknown function '%s' "
+			    "(did you mean '%s'?)", word, near);
 	return fail(p, w.s, "unknown function '%s' (there are errors, failed, "
 		    "throughput, offered, rate, latency.pNN, baseline)", word);
 }

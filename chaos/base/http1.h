@@ -104,7 +104,7 @@ typedef void http1_done_fn(void *arg, const struct http1_reply *reply);
 
 struct http1_args {
 	struct addr to;		/* resolved already */
-	const struct allow *allow;	/* NULL: not checked (own sockets only) */
+	const struct allow *allow;	/* NULL: not checked (own sockets) */
 	const char *method, *path, *host;
 	const char *headers;	/* "K: V\r\n…" or NULL */
 	const char *body;	/* or NULL */

@@ -46,7 +46,7 @@ typedef void httpd_fn(void *arg, const struct httpd_request *req,
 		      struct httpd_response *resp);
 
 /*
- * Takes listen_fd over: it is closed in httpd_free() and on failure.  loop NULL:
+ * Takes listen_fd over: httpd_free() closes it, and a failure does.  loop NULL:
  * a thread of its own.  A body over max_body is answered 413.
  */
 int httpd_new(struct loop *loop, int listen_fd, size_t max_body, httpd_fn *fn,

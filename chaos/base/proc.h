@@ -19,18 +19,18 @@ struct proc_id {
 };
 
 struct proc_args {
-	const char *const *argv;	/* NULL-terminated; argv[0] by our PATH */
+	const char *const *argv;	/* NULL-terminated; by our PATH */
 	const char *const *env_add;	/* "K=V", NULL-terminated; or NULL */
 	const char *dir;		/* or NULL */
 	const char *user;		/* run as; NULL: as we are */
-	const char *log_path;		/* stdout and stderr, appended; or NULL */
-	int out_fd;			/* stdout and stderr; <= 0: log_path, */
+	const char *log_path;		/* stdout, stderr, appended; or NULL */
+	int out_fd;			/* stdout, stderr; <= 0: log_path, */
 					/* or /dev/null */
 	bool session;			/* setsid() */
 	bool die_with_parent;		/* PR_SET_PDEATHSIG SIGKILL: when the */
 					/* *thread* that spawned it ends */
 	const char *netns;		/* path or NULL */
-	const int *keep_fds;		/* stay open in the child, same numbers */
+	const int *keep_fds;		/* stay open, with the same numbers */
 	size_t n_keep_fds;
 };
 

@@ -289,7 +289,8 @@ static void test_explain(void **state)
 {
 	(void)state;
 	static const struct known known[] = {
-		{ "errors", "product", 0.5, 0 }, { "errors", "coupon", 0.97, 0 },
+		{ "errors", "product", 0.5, 0 },
+		{ "errors", "coupon", 0.97, 0 },
 		{ "failed", "all", 0, -ENODATA }, { "baseline", "g.x", 3, 0 },
 		{ 0 },
 	};
