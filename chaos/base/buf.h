@@ -28,7 +28,8 @@ bool buf_adds(struct buf *b, const char *s);
 bool buf_addf(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
 bool buf_vaddf(struct buf *b, const char *fmt, va_list ap);
 void buf_drop(struct buf *b, size_t n);		/* from the front */
-char *buf_reserve(struct buf *b, size_t n);	/* room behind len, or NULL */
+/* Room behind len, or NULL; who writes there adds to len and terminates. */
+char *buf_reserve(struct buf *b, size_t n);
 char *buf_take(struct buf *b);			/* caller frees; b is empty */
 /* The whole file, at most b->max; 0 or negative errno. */
 int buf_read_file(struct buf *b, const char *path, struct err *err) MUST_CHECK;

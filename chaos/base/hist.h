@@ -42,7 +42,8 @@ int hist_decode(struct hist *add_to, const void *data, size_t len,
 
 /*
  * HdrHistogram's interval log, version 1.3 (V2 compressed, base64).
- * Times are drill seconds since T+0; Tag=tag.
+ * Times are drill seconds since T+0; Tag=tag.  The header's start is T+0 in
+ * seconds since the epoch.  Encodings do not carry the saturated count.
  */
 void hist_log_header(FILE *f, double start_s);
 void hist_log_write(FILE *f, const char *tag, double start_s, double length_s,

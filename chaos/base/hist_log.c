@@ -19,7 +19,7 @@
 enum {
 	COOKIE_V2 = 0x1c849303,
 	COOKIE_V2_COMPRESSED = 0x1c849304,
-	COOKIE_WORD_SIZE = 0x10,	/* a V2 writer sets it, a reader masks */
+	COOKIE_WORD_SIZE = 0x10,	/* writers set it, readers mask */
 	COOKIE_MASK = ~0xf0,
 	HEAD = 40,
 	LEB_MAX = 9,

@@ -10,7 +10,8 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 /* Called from any thread; text has no newline. */
 typedef void log_sink_fn(void *arg, enum log_level level, const char *text);
 
-void log_set_sink(log_sink_fn *sink, void *arg);	/* NULL: dropped */
+/* Before threads are started. NULL: lines are dropped. */
+void log_set_sink(log_sink_fn *sink, void *arg);
 void log_set_level(enum log_level level);		/* default LOG_INFO */
 void log_error(const char *fmt, ...) PRINTF(1, 2);
 void log_warn(const char *fmt, ...) PRINTF(1, 2);

@@ -17,7 +17,7 @@
 /* What is to be set, as the setters see it. */
 struct setting {
 	const struct opt *o;
-	const char *key;	/* as written: longer than o->name at a prefix */
+	const char *key;	/* as written; at a prefix row all of it */
 	const char *text;
 	int line;
 	void *field;

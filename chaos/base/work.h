@@ -20,7 +20,10 @@ struct work_job {
 /* On a virtual loop there is no thread: run and done follow at once. */
 int work_new(struct loop *loop, struct work **ret, struct err *err) MUST_CHECK;
 void work_submit(struct work *work, struct work_job *job);
-/* Waits for the running job; jobs that never ran get neither call. */
+/*
+ * Waits for the running job; jobs that never ran get neither call.  The done of
+ * those that ran still comes if the loop turns again; job->work is gone then.
+ */
 void work_free(struct work *work);
 
 #endif

@@ -191,7 +191,8 @@ static void test_refused(void **state)
 	refused("szie", "1", -ENOENT,
 		"unknown key 'szie' (did you mean 'size'?)");
 	refused("qqqq", "1", -ENOENT, "unknown key 'qqqq'");
-	refused("size", "0", -ERANGE, "bad value of 'size': '0' is not above 0");
+	refused("size", "0", -ERANGE,
+		"bad value of 'size': '0' is not above 0");
 	refused("size", "x", -EINVAL,
 		"bad value of 'size': 'x' is no whole number");
 	refused("at", "-5s", -ERANGE, "bad value of 'at': '-5s' is below 0");
