@@ -162,7 +162,7 @@ static void make_socket(const char *path)
 {
 	struct err err = { 0 };
 	struct addr at;
-	char text[256];
+	char text[300];
 	int fd = -1;
 
 	snprintf(text, sizeof(text), "unix:%s", path);
