@@ -27,6 +27,7 @@ struct guardian {
 	struct guardian_args args;
 	struct proc_id id;
 	int sock;
+	char run_dir[RUNDIR_PATH];	/* of the sockets */
 	struct loop_io io;
 	struct loop_timer beat;
 };
@@ -263,6 +264,7 @@ int guardian_start(const struct guardian_args *args, struct guardian **ret,
 	if (!rc)
 		rc = start_child(&ward, pair, &g->id, err);
 	close_ward(&ward);
+	strcpy(g->run_dir, ward.run_dir);
 	g->sock = pair[0];
 	if (!rc)
 		rc = attach(g, err);
@@ -340,8 +342,10 @@ void guardian_close(struct guardian *g)
 	if (!g)
 		return;
 	detach(g);
-	if (g->sock < 0)	/* lost: its socket closed, so it is dying */
+	if (g->sock < 0) {	/* lost: its socket closed, so it is dying */
 		await_end(&g->id);
+		remove_listener(g->run_dir);
+	}
 	mem_close_fd(&g->sock);
 	mem_free(g);
 }

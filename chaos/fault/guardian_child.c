@@ -150,13 +150,11 @@ static void undo_asked(struct life *l, uint32_t i)
 	reply(l->ward->sock, &msg, sizeof(msg));
 }
 
-/* Last injected first; those with no such note first of all, backwards. */
+/* Last injected first; then those that most likely never were. */
 static bool before(const struct life *l, size_t a, size_t b)
 {
 	uint64_t x = l->v[a].order, y = l->v[b].order;
 
-	if (!x != !y)
-		return !x;
 	return x != y ? x > y : a > b;
 }
 

@@ -15,6 +15,7 @@
 #include "chaos/base/log.h"
 #include "chaos/base/mem.h"
 #include "chaos/fault/fault.h"
+#include "chaos/fault/rundir.h"
 
 static bool ends_with(const char *s, const char *tail)
 {
@@ -103,10 +104,12 @@ static void resolve_journal(struct undo_journal *j, bool only_list,
 	for (size_t i = 0; i < n; i++)
 		if (!resolve(j, &v[order[i]], only_list, other_boot, ret))
 			all_gone = false;
-	if (all_gone && !only_list)
+	if (all_gone && !only_list) {
+		fault_run_remove(undo_journal_header(j)->run);
 		undo_journal_delete(j);
-	else
+	} else {
 		undo_journal_close(j);
+	}
 }
 
 /* Begun and never finished: no fault had been injected. */

@@ -63,3 +63,18 @@ int fault_run_dir(const char *run, char dst[RUNDIR_PATH], struct err *err)
 		return err_set(err, -EPERM, "'%s' is not ours alone", dst);
 	return 0;
 }
+
+void fault_run_remove(const char *run)
+{
+	static const char *const names[] = { "control", "guardian" };
+	char dir[RUNDIR_PATH], path[RUNDIR_PATH + 16];
+	struct err err;
+
+	if (fault_run_path(run, dir, &err))
+		return;
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+		unlink(path);
+	}
+	rmdir(dir);
+}

@@ -19,4 +19,7 @@ int fault_run_path(const char *run, char dst[RUNDIR_PATH], struct err *err)
 int fault_run_dir(const char *run, char dst[RUNDIR_PATH], struct err *err)
 	MUST_CHECK;
 
+/* Removes the sockets that a dead run left there, and the directory. */
+void fault_run_remove(const char *run);
+
 #endif
