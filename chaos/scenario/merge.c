@@ -120,23 +120,24 @@ static bool split_set(char *text, char **ret_arg, char **ret_key,
 	return true;
 }
 
+/* number: which --set it is, as the line of its "file". */
 static void apply_set(struct scenario *sc, const char *text, const char *file,
-		      struct errs *errs)
+		      int number, struct errs *errs)
 {
 	AUTO_FREE char *copy = mem_strdup(text);
 	struct scenario_section *s;
-	struct scenario_entry e = { .file = file };
+	struct scenario_entry e = { .file = file, .line = number };
 	char *arg, *key, *value;
 
 	if (!split_set(copy, &arg, &key, &value)) {
-		errs_add(errs, file, 0,
+		errs_add(errs, file, number,
 			 "'%s' is not 'section.key=value' or "
 			 "'section:name.key=value'", text);
 		return;
 	}
 	s = scenario_find(sc, copy, arg);
 	if (!s)
-		s = scenario_add(sc, copy, arg, file, 0);
+		s = scenario_add(sc, copy, arg, file, number);
 	e.key = mem_strdup(key);
 	e.value = mem_strdup(value);
 	insert_entry(s, drop_key(s, key), &e);
@@ -150,6 +151,6 @@ void scenario_apply_sets(struct scenario *sc, const char *const *sets,
 	if (!sets || !sets[0])
 		return;
 	file = scenario_file(sc, "--set");
-	for (; *sets; sets++)
-		apply_set(sc, *sets, file, errs);
+	for (int i = 0; sets[i]; i++)
+		apply_set(sc, sets[i], file, i + 1, errs);
 }

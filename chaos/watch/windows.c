@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sliding windows.  Counts lie in a ring and are summed when asked: a minute of
+ * four APIs is 240 additions.  A second's latencies are kept encoded, some hundred
+ * bytes each, and the windows that were asked for since the last second are
+ * remembered, because conditions repeat them.
+ */
+#include "chaos/watch/windows.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "chaos/base/mem.h"
+#include "chaos/base/units.h"
+
+enum { MERGED_MAX = 16 };
+
+struct cell {
+	uint64_t due, ok, client, business;
+	uint64_t failed[LOAD_CAUSES];
+	struct buf latency;	/* encoded; empty: none */
+};
+
+/* Latencies of one window, as of the last second. */
+struct merged {
+	int scope;
+	int64_t seconds;
+	struct hist *hist;
+};
+
+struct windows {
+	char **apis;
+	size_t n_apis;
+	struct cell *cells;	/* [second % WINDOWS_SECONDS][api] */
+	int64_t first, last;	/* seconds; valid if any */
+	bool any;
+	struct merged merged[MERGED_MAX];
+	size_t n_merged;
+	struct hist *scratch;
+	/* The baseline; NULL before the freeze. One more: all. */
+	struct windows_sum *base;
+	struct hist **base_latency;
+};
+
+/* The order of enum load_cause; chaos/load is a sibling and not linked. */
+static const char *const causes[LOAD_CAUSES] = {
+	[LOAD_CONNECT] = "connect", [LOAD_TIMEOUT] = "timeout",
+	[LOAD_RESET] = "reset", [LOAD_5XX] = "5xx", [LOAD_429] = "429",
+	[LOAD_PROTOCOL] = "protocol", [LOAD_CHECK] = "check",
+};
+
+int windows_cause(const char *name)
+{
+	for (int i = 0; i < LOAD_CAUSES; i++)
+		if (!strcmp(causes[i], name))
+			return i;
+	return -ENOENT;
+}
+
+int windows_percentile(const char *func, double *ret)
+{
+	static const char head[] = "latency.p";
+
+	if (strncmp(func, head, sizeof(head) - 1) ||
+	    units_double(func + sizeof(head) - 1, ret, NULL) || *ret <= 0 ||
+	    *ret > 100)
+		return -ENOENT;
+	return 0;
+}
+
+struct windows *windows_new(const char *const *apis, size_t n_apis)
+{
+	struct windows *w = mem_zalloc(sizeof(*w));
+
+	w->apis = mem_calloc(n_apis, sizeof(*w->apis));
+	for (size_t i = 0; i < n_apis; i++)
+		w->apis[i] = mem_strdup(apis[i]);
+	w->n_apis = n_apis;
+	w->cells = mem_calloc(n_apis * WINDOWS_SECONDS, sizeof(*w->cells));
+	w->scratch = hist_new();
+	return w;
+}
+
+static void drop_merged(struct windows *w)
+{
+	for (size_t i = 0; i < w->n_merged; i++)
+		hist_free(w->merged[i].hist);
+	w->n_merged = 0;
+}
+
+void windows_free(struct windows *w)
+{
+	if (!w)
+		return;
+	drop_merged(w);
+	for (size_t i = 0; i < w->n_apis * WINDOWS_SECONDS; i++)
+		buf_done(&w->cells[i].latency);
+	for (size_t i = 0; i < w->n_apis; i++)
+		mem_free(w->apis[i]);
+	for (size_t i = 0; w->base_latency && i <= w->n_apis; i++)
+		hist_free(w->base_latency[i]);
+	mem_free(w->base_latency);
+	mem_free(w->base);
+	mem_free(w->cells);
+	mem_free(w->apis);
+	hist_free(w->scratch);
+	mem_free(w);
+}
+
+static struct cell *cell_at(const struct windows *w, int64_t second, size_t api)
+{
+	int64_t slot = second % WINDOWS_SECONDS;
+
+	if (slot < 0)
+		slot += WINDOWS_SECONDS;
+	return &w->cells[(size_t)slot * w->n_apis + api];
+}
+
+static void empty_second(struct windows *w, int64_t second)
+{
+	struct cell *c;
+
+	for (size_t i = 0; i < w->n_apis; i++) {
+		c = cell_at(w, second, i);
+		buf_done(&c->latency);
+		*c = (struct cell){ 0 };
+		/* What no latency window reaches any more is freed. */
+		c = cell_at(w, second - WINDOWS_LATENCY_SECONDS, i);
+		buf_done(&c->latency);
+	}
+}
+
+static void add_row(struct cell *c, const struct load_row *row)
+{
+	c->due += row->due;
+	c->ok += row->ok;
+	c->client += row->client;
+	c->business += row->business;
+	for (int i = 0; i < LOAD_CAUSES; i++)
+		c->failed[i] += row->failed[i];
+}
+
+/* The latencies of an API in all phases of the second, encoded. */
+static void add_latency(struct windows *w, struct cell *c, size_t api,
+			const struct load_row *rows, size_t n)
+{
+	const struct hist *one = NULL;
+	size_t found = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (rows[i].api == api && rows[i].response &&
+		    hist_count(rows[i].response)) {
+			one = rows[i].response;
+			found++;
+		}
+	if (!found)
+		return;
+	if (found > 1) {
+		hist_reset(w->scratch);
+		for (size_t i = 0; i < n; i++)
+			if (rows[i].api == api && rows[i].response)
+				hist_merge(w->scratch, rows[i].response);
+		one = w->scratch;
+	}
+	hist_encode(one, &c->latency);
+}
+
+void windows_add(struct windows *w, int64_t second,
+		 const struct load_row *rows, size_t n)
+{
+	int64_t from = second;
+
+	if (w->any && second <= w->last)
+		return;
+	if (w->any && second - w->last <= WINDOWS_SECONDS)
+		from = w->last + 1;
+	else
+		w->first = second;
+	for (int64_t s = from; s <= second; s++)
+		empty_second(w, s);
+	w->any = true;
+	w->last = second;
+	for (size_t i = 0; i < n; i++)
+		if (rows[i].api < w->n_apis)
+			add_row(cell_at(w, second, rows[i].api), &rows[i]);
+	for (size_t i = 0; i < w->n_apis; i++)
+		add_latency(w, cell_at(w, second, i), i, rows, n);
+	drop_merged(w);
+}
+
+/* An API's index, n_apis for "all", or -ENOENT. */
+static int scope_of(const struct windows *w, const char *scope)
+{
+	for (size_t i = 0; i < w->n_apis; i++)
+		if (!strcmp(w->apis[i], scope))
+			return (int)i;
+	return strcmp(scope, "all") ? -ENOENT : (int)w->n_apis;
+}
+
+static bool in_scope(const struct windows *w, int scope, size_t api)
+{
+	return scope == (int)w->n_apis || scope == (int)api;
+}
+
+/* Seconds that there are of a window. */
+static int64_t there_are(const struct windows *w, int64_t seconds)
+{
+	int64_t have = w->last - w->first + 1;
+
+	if (have > WINDOWS_SECONDS)
+		have = WINDOWS_SECONDS;
+	return seconds < have ? seconds : have;
+}
+
+static void sum_cell(struct windows_sum *sum, const struct cell *c)
+{
+	sum->due += c->due;
+	sum->ok += c->ok;
+	sum->client += c->client;
+	sum->business += c->business;
+	for (int i = 0; i < LOAD_CAUSES; i++)
+		sum->failed[i] += c->failed[i];
+}
+
+static void sum_scope(const struct windows *w, int scope, int64_t seconds,
+		      struct windows_sum *ret)
+{
+	*ret = (struct windows_sum){ .seconds = there_are(w, seconds) };
+	for (int64_t s = w->last - ret->seconds + 1; s <= w->last; s++)
+		for (size_t i = 0; i < w->n_apis; i++)
+			if (in_scope(w, scope, i))
+				sum_cell(ret, cell_at(w, s, i));
+}
+
+int windows_sum(const struct windows *w, const char *scope, int64_t seconds,
+		struct windows_sum *ret)
+{
+	int index = scope_of(w, scope);
+
+	if (index < 0)
+		return index;
+	if (!w->any || !w->n_apis)
+		return -ENODATA;
+	sum_scope(w, index, seconds, ret);
+	return 0;
+}
+
+uint64_t windows_sum_failed(const struct windows_sum *s)
+{
+	uint64_t n = 0;
+
+	for (int i = 0; i < LOAD_CAUSES; i++)
+		n += s->failed[i];
+	return n;
+}
+
+uint64_t windows_sum_done(const struct windows_sum *s)
+{
+	return s->ok + s->client + s->business + windows_sum_failed(s);
+}
+
+static struct hist *merge(const struct windows *w, int scope, int64_t seconds)
+{
+	struct hist *h = hist_new();
+	const struct cell *c;
+	int64_t n = there_are(w, seconds);
+
+	if (n > WINDOWS_LATENCY_SECONDS)
+		n = WINDOWS_LATENCY_SECONDS;
+	for (int64_t s = w->last - n + 1; s <= w->last; s++)
+		for (size_t i = 0; i < w->n_apis; i++) {
+			c = cell_at(w, s, i);
+			/* Own encoding: it cannot be broken. */
+			if (in_scope(w, scope, i) && c->latency.len &&
+			    hist_decode(h, c->latency.data, c->latency.len,
+					NULL))
+				continue;
+		}
+	return h;
+}
+
+static const struct hist *latencies(struct windows *w, int scope,
+				    int64_t seconds)
+{
+	struct merged *m;
+
+	for (size_t i = 0; i < w->n_merged; i++)
+		if (w->merged[i].scope == scope &&
+		    w->merged[i].seconds == seconds)
+			return w->merged[i].hist;
+	if (w->n_merged == MERGED_MAX)
+		drop_merged(w);
+	m = &w->merged[w->n_merged++];
+	*m = (struct merged){
+		.scope = scope, .seconds = seconds,
+		.hist = merge(w, scope, seconds),
+	};
+	return m->hist;
+}
+
+static int percentile_of(const struct hist *h, double p, double *ret)
+{
+	if (!hist_count(h))
+		return -ENODATA;
+	*ret = (double)hist_percentile(h, p) / NSEC_SEC;
+	return 0;
+}
+
+static int errors_of(const struct windows_sum *sum, const char *cause,
+		     double *ret)
+{
+	uint64_t done = windows_sum_done(sum);
+
+	(void)cause;
+	if (!done)
+		return -ENODATA;
+	*ret = (double)windows_sum_failed(sum) / (double)done;
+	return 0;
+}
+
+static int failed_of(const struct windows_sum *sum, const char *cause,
+		     double *ret)
+{
+	int index = cause ? windows_cause(cause) : 0;
+
+	if (index < 0)
+		return index;
+	*ret = (double)(cause ? sum->failed[index] : windows_sum_failed(sum));
+	return 0;
+}
+
+static int throughput_of(const struct windows_sum *sum, const char *cause,
+			 double *ret)
+{
+	(void)cause;
+	*ret = (double)sum->ok / (double)sum->seconds;
+	return 0;
+}
+
+static int offered_of(const struct windows_sum *sum, const char *cause,
+		      double *ret)
+{
+	(void)cause;
+	*ret = (double)sum->due / (double)sum->seconds;
+	return 0;
+}
+
+static const struct counted {
+	const char *func;
+	int (*value)(const struct windows_sum *sum, const char *cause,
+		     double *ret);
+} counted[] = {
+	{ "errors", errors_of },
+	{ "failed", failed_of },
+	{ "offered", offered_of },
+	{ "throughput", throughput_of },
+};
+
+static int count_value(const char *func, const struct windows_sum *sum,
+		       const char *cause, double *ret)
+{
+	for (size_t i = 0; i < sizeof(counted) / sizeof(counted[0]); i++)
+		if (!strcmp(counted[i].func, func))
+			return counted[i].value(sum, cause, ret);
+	return -ENOENT;
+}
+
+int windows_value(struct windows *w, const char *func, const char *scope,
+		  nsec_t window, const char *cause, double *ret)
+{
+	int64_t seconds = window ? (window + NSEC_SEC - 1) / NSEC_SEC
+				 : WINDOWS_DEFAULT_SECONDS;
+	int index = scope_of(w, scope);
+	struct windows_sum sum;
+	double p;
+
+	if (index < 0)
+		return index;
+	if (!w->any || !w->n_apis)
+		return -ENODATA;
+	if (!windows_percentile(func, &p))
+		return percentile_of(latencies(w, index, seconds), p, ret);
+	sum_scope(w, index, seconds, &sum);
+	return count_value(func, &sum, cause, ret);
+}
+
+void windows_freeze(struct windows *w)
+{
+	if (w->base || !w->any)
+		return;
+	w->base = mem_calloc(w->n_apis + 1, sizeof(*w->base));
+	w->base_latency = mem_calloc(w->n_apis + 1, sizeof(struct hist *));
+	for (size_t i = 0; i <= w->n_apis; i++) {
+		sum_scope(w, (int)i, WINDOWS_SECONDS, &w->base[i]);
+		w->base_latency[i] = merge(w, (int)i, WINDOWS_SECONDS);
+	}
+}
+
+int windows_baseline(struct windows *w, const char *func, const char *scope,
+		     double *ret)
+{
+	int index = scope_of(w, scope);
+	double p;
+
+	if (index < 0)
+		return index;
+	if (!w->base)
+		return -ENODATA;
+	if (!windows_percentile(func, &p))
+		return percentile_of(w->base_latency[index], p, ret);
+	return count_value(func, &w->base[index], NULL, ret);
+}
