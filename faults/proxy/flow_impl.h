@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What flow.c and pipe.c share. A flow is its data thread's alone. */
+#ifndef GD_PROXY_FLOW_IMPL_H
+#define GD_PROXY_FLOW_IMPL_H
+
+#include <stdalign.h>
+
+#include "chaos/base/buf.h"
+#include "faults/proxy/delayq.h"
+#include "faults/proxy/filter.h"
+#include "faults/proxy/flow.h"
+#include "faults/proxy/link.h"
+#include "faults/proxy/worker.h"
+
+enum { PIPE_MAX = 1024 * 1024 };	/* bytes queued before reading stops */
+
+/* side[STREAM_UP] is the client, where that stream comes from. */
+struct side {
+	int fd;			/* -1: none */
+	struct loop_io io;
+	bool connected;
+};
+
+struct pipe {			/* one direction: side[s] -> side[!s] */
+	struct delayq q;
+	struct loop_timer timer;	/* the first chunk's deadline */
+	struct buf kept;	/* read, and not taken by the filter yet */
+	uint32_t delays;	/* toxics that delay here, as bits */
+	bool blocked;		/* the socket took no more */
+	bool ended;		/* nothing more will be read */
+	bool reset;		/* … because it was reset */
+	bool end_queued;
+	bool over;		/* its end was passed on, or nobody reads it */
+};
+
+enum flow_gate { FLOW_OUT, FLOW_WAITING, FLOW_IN };
+
+struct flow {
+	struct worker *w;
+	struct link *link;	/* a reference */
+	struct link_slot *slot;
+	struct list in_slot;
+	struct addr upstream;
+	struct side side[STREAMS];
+	struct pipe pipe[STREAMS];
+	struct gate_pass pass;
+	struct loop_timer gate_timer;
+	enum flow_gate gate;	/* what this thread knows of pass.state */
+	uint64_t id;
+	struct rng rng;
+	uint32_t toxics;	/* of the conf in use that apply, as bits */
+	bool dying;		/* reset both sides at the next settle */
+	bool finishing;		/* the upstream is done with */
+	bool closed;		/* memory waits for a grant's post */
+	alignas(max_align_t) char state[];
+};
+
+/* pipe.c: one direction. None of these frees the flow. */
+void pipe_init(struct flow *f, enum stream s);
+void pipe_done(struct flow *f, enum stream s);
+void pipe_read(struct flow *f, enum stream s);
+void pipe_flush(struct flow *f, enum stream s);
+void pipe_retime(struct flow *f, enum stream s);	/* toxics changed */
+void pipe_end(struct flow *f, enum stream s);	/* if all is taken: pass it */
+bool pipe_has_room(const struct pipe *p);
+
+#endif
