@@ -21,6 +21,7 @@ struct check {
 	const struct opt *tables[CHECK_TABLES_MAX];
 	void *confs[CHECK_TABLES_MAX];	/* scratch: values are tried here */
 	int n;
+	bool partial;	/* `more` failed: whose keys those are is not known */
 	struct errs *errs;
 };
 
@@ -84,6 +85,7 @@ static void tables_init(struct check *c, const struct section_spec *spec)
 	if (spec->more)
 		more = spec->more(c->s, c->tables + c->n,
 				  CHECK_TABLES_MAX - c->n, &err);
+	c->partial = more < 0;
 	if (more < 0)
 		errs_add(c->errs, c->s->file, c->s->line, "[%s%s%s]: %s",
 			 c->s->name, c->s->arg ? " " : "",
@@ -160,7 +162,7 @@ static void check_entry(struct check *c, size_t i)
 			return;
 		}
 	}
-	if (!known)
+	if (!known && !c->partial)
 		unknown_key(c, e);
 	else if (strpbrk(e->value, "\r\n"))
 		errs_add(c->errs, e->file, e->line,

@@ -19,21 +19,19 @@ static const double throughput_share = 0.8;
 
 int slo_target_parse(const char *text, struct slo_target *ret, struct err *err)
 {
-	const char *equals = strchr(text, '=');
+	int len = (int)strcspn(text, "=");
 	struct slo_target t = { 0 };
 	nsec_t limit;
 	int rc;
 
-	if (!equals || text[0] != 'p' ||
-	    (size_t)(equals - text) >= sizeof(t.name))
-		return err_set(err, -EINVAL, "'latency.%s': want latency.pNN",
-			       text);
-	memcpy(t.name, text, (size_t)(equals - text));
-	if (units_double(t.name + 1, &t.p, NULL) || t.p <= 0 || t.p > 100)
+	if (text[0] == 'p' && text[len] && (size_t)len < sizeof(t.name))
+		memcpy(t.name, text, (size_t)len);
+	if (!t.name[0] || units_double(t.name + 1, &t.p, NULL) || t.p <= 0 ||
+	    t.p > 100)
 		return err_set(err, -EINVAL,
-			       "'latency.%s' is no percentile (want "
-			       "latency.p95)", t.name);
-	rc = units_duration(equals + 1, &limit, err);
+			       "'latency.%.*s' is no percentile (want "
+			       "latency.p95)", len, text);
+	rc = units_duration(text + len + 1, &limit, err);
 	if (rc)
 		return rc;
 	if (limit <= 0)

@@ -272,7 +272,7 @@ static void test_ten_mistakes_are_ten_errors(void **state)
 		{ 15, "'${NO_SUCH_VARIABLE}'" },
 		{ 16, "takes no name" },
 		{ 17, "unknown kind 'x'" },
-		{ 19, "needs 'depth'" },
+		{ 20, "needs 'depth'" },
 	};
 
 	(void)state;
@@ -293,7 +293,7 @@ static void test_ten_mistakes_are_ten_errors(void **state)
 		      "name = ${NO_SUCH_VARIABLE}\n"
 		      "[scenario x]\n"
 		      "[kinds a]\n"
-		      "kind = x\n"
+		      "kind = x\ndeep = 1\n"
 		      "[kinds b]\n"
 		      "kind = peel\n", want, 14);
 }
