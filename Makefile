@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+# The short front. CMake builds (CMakePresets.json); this only calls it.
+#
+#   make replay [SPEED=5] [SCENARIO=coupon-event]   the incident, end to end
+#   make test               every test; CI=true makes warnings errors
+#   make test T=unit_loop   those whose name matches
+#   make setup              installs what is missing (root), gets Kafka
+#   make                    builds build/release/gameday and its siblings
+#   make help               the rest
+#
+# replay and test set up and build first.
+
+SPEED ?= 5
+SCENARIO ?= coupon-event
+N ?= 50
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+
+build := build/release
+gameday := $(build)/gameday
+werror := $(if $(filter true 1,$(CI)),ON,OFF)
+sources = $(shell git ls-files '*.c' '*.h')
+
+.NOTPARALLEL:
+.PHONY: all help setup check-setup build replay test sanitize bench fuzz soak \
+	kill accept format lint docs docs-check clean
+
+all: check-setup build
+
+help:
+	@sed -n '4,10s/^#   //p' Makefile
+	@echo 'make sanitize           unit tests under ASan and UBSan'
+	@echo 'make kill N=50          kills the controller at seeded moments'
+	@echo 'make accept             the acceptance list, resumable'
+	@echo 'make bench fuzz soak    measured, long; never part of test'
+	@echo 'make format lint        clang-format; the rules a tool can check'
+	@echo 'make docs docs-check    writes docs/reference; fails if it is stale'
+	@echo 'make clean              build/release and build/asan-ubsan'
+
+setup:
+	@bash staging/setup.sh
+
+check-setup:
+	@bash staging/setup.sh check
+
+build:
+	@cmake --preset release --log-level=WARNING \
+		-DGAMEDAY_WERROR=$(werror) >/dev/null
+	@cmake --build $(build) -j $(JOBS)
+
+replay: setup build
+	@$(gameday) replay scenarios/$(SCENARIO).ini --speed $(SPEED)
+
+test: setup build
+	@cmake --build $(build) -j $(JOBS) --target unit-tests
+	@ctest --test-dir $(build) --output-on-failure --no-tests=error \
+		-j $(JOBS) $(if $(T),-R '$(T)')
+
+sanitize: setup
+	@cmake --preset asan-ubsan --log-level=WARNING \
+		-DGAMEDAY_WERROR=$(werror) >/dev/null
+	@cmake --build build/asan-ubsan -j $(JOBS) --target unit-tests
+	@ctest --test-dir build/asan-ubsan --output-on-failure \
+		--no-tests=error -L unit -j $(JOBS)
+
+bench: setup build
+	@bash tests/bench/run.sh $(build)
+
+fuzz: setup
+	@bash tests/fuzz/run.sh
+
+soak: setup build
+	@bash tests/soak.sh $(build)
+
+kill: setup build
+	@bash tests/kill.sh $(build) $(N)
+
+accept: setup build
+	@bash tests/accept.sh $(build)
+
+format:
+	@clang-format -i $(sources)
+
+lint:
+	@bash tests/lint.sh
+
+docs: build
+	@$(gameday) list --reference docs/reference
+
+docs-check: build
+	@bash tests/docs_check.sh $(build)
+
+clean:
+	rm -rf build/release build/asan-ubsan
