@@ -23,13 +23,12 @@ static void say_missing(struct facts *f, const char *fmt, const char *a)
 	json_array_append_new(f->missing, json_string(text));
 }
 
-static void add_line(struct facts *f, json_t *line)
+/* "kind" tells points of the series apart; events use it for their own. */
+static void add_line(struct facts *f, const char *file, json_t *line)
 {
-	const char *kind = json_str(line, "kind", NULL);
-
-	if (!kind)
+	if (strcmp(file, SERIES_FILE) != 0)
 		json_array_append_new(f->events, line);
-	else if (strcmp(kind, "api") == 0)
+	else if (strcmp(json_str(line, "kind", ""), "api") == 0)
 		json_array_append_new(f->apis, line);
 	else
 		json_array_append_new(f->gauges, line);
@@ -60,7 +59,7 @@ static void read_lines(struct facts *f, const char *dir, const char *name)
 		end = strchr(line, '\n');
 		if (end && json_parse(line, (size_t)(end - line), &root,
 				      NULL) == 0)
-			add_line(f, root);
+			add_line(f, name, root);
 		else
 			broken++;
 		end = end ? end + 1 : line + strlen(line);

@@ -83,6 +83,18 @@ static void window_requests(const struct facts *f, const char *api,
 	}
 }
 
+static double window_limited(const struct facts *f, const char *api)
+{
+	double n = 0;
+	json_t *l;
+	size_t i;
+
+	json_array_foreach(f->apis, i, l)
+		if (in_window(f, l) && strcmp(json_str(l, "api", ""), api) == 0)
+			n += facts_failed(l, "429");
+	return n;
+}
+
 /* Second in which something last happened, before a time; NAN: never. */
 static double last_429(const struct facts *f, double before)
 {
@@ -246,7 +258,7 @@ static void put_impact(const struct facts *f, json_t *array)
 	const char *users = report_key(f, "impact", "users.api");
 	const char *order = report_key(f, "impact", "order.api");
 	const char *value = report_key(f, "impact", "order.value");
-	double good, failed;
+	double good, failed, limited;
 
 	put(array, "users_affected", "had a failed request", "whole drill",
 	    json_num(facts_event(f, "load"), "users_affected", NAN), "users");
@@ -266,7 +278,12 @@ static void put_impact(const struct facts *f, json_t *array)
 	if (!order)
 		return;
 	window_requests(f, order, &good, &failed);
-	put(array, "orders_failed", "failed", "window", failed, "orders");
+	limited = window_limited(f, order);
+	failed -= limited;
+	put(array, "orders_failed", "failed, but for 429", "window", failed,
+	    "orders");
+	put(array, "orders_limited", "answered 429", "window", limited,
+	    "orders");
 	if (value)
 		put(array, "sales_lost", "orders_failed", value,
 		    failed * strtod(value, NULL),

@@ -246,6 +246,7 @@ json_t *report_impact(const struct facts *f, const json_t *measures)
 		{ "users_unserved", "users.unserved" },
 		{ "users_unserved_raw", NULL },
 		{ "orders_failed", "orders.failed" },
+		{ "orders_limited", NULL },
 		{ "sales_lost", "sales.lost" },
 		{ NULL, "inquiries" },
 	};

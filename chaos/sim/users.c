@@ -148,17 +148,18 @@ static void next_step(struct sim_user *u)
 {
 	struct sim_users *s = u->all;
 	const struct load_step_info *steps;
+	const char *name;
 	size_t n;
 
 	if (s->stopped || u->leaving) {
 		u->active = false;
 		return;
 	}
-	load_conf_journey(s->args.conf, u->journey, NULL, &steps, &n);
+	load_conf_journey(s->args.conf, u->journey, &name, &steps, &n);
 	if (u->step >= n) {
 		u->journey = load_draw_journey(s->args.conf, &u->rng);
 		u->step = 0;
-		load_conf_journey(s->args.conf, u->journey, NULL, &steps, &n);
+		load_conf_journey(s->args.conf, u->journey, &name, &steps, &n);
 	}
 	if (steps[u->step].api)
 		ask(u, &steps[u->step]);
@@ -170,6 +171,7 @@ static void next_step(struct sim_user *u)
 static void join(struct sim_user *u)
 {
 	const struct load_step_info *steps;
+	const char *name;
 	size_t n;
 
 	u->leaving = false;
@@ -177,7 +179,8 @@ static void join(struct sim_user *u)
 		return;
 	u->active = true;
 	u->journey = load_draw_journey(u->all->args.conf, &u->rng);
-	load_conf_journey(u->all->args.conf, u->journey, NULL, &steps, &n);
+	load_conf_journey(u->all->args.conf, u->journey, &name, &steps,
+			  &n);
 	u->step = 0;
 	while (u->step < n && steps[u->step].api)
 		u->step++;

@@ -82,7 +82,8 @@ static void note(struct live *l, const char *text)
 			sizeof(l->notes) - sizeof(l->notes[0]));
 	else
 		l->n_notes++;
-	snprintf(l->notes[l->n_notes - 1], ITEM_TEXT, "%s", text);
+	snprintf(l->notes[l->n_notes - 1], ITEM_TEXT, "%.*s",
+		 ITEM_TEXT - 1, text);
 }
 
 static void on_fault(struct live *l, const json_t *e, char *text, size_t size)
@@ -233,7 +234,7 @@ static void items_row(struct live *l, int columns, const char *label,
 static void draw(struct live *l)
 {
 	struct winsize w = { .ws_col = 100 };
-	char text[256];
+	char text[320];
 
 	ioctl(fileno(l->f), TIOCGWINSZ, &w);
 	if (w.ws_col < 20)
@@ -254,7 +255,7 @@ static void draw(struct live *l)
 static void on_gauges(struct live *l, const json_t *p)
 {
 	nsec_t now = clock_mono();
-	char text[256];
+	char text[320];
 
 	l->second = json_int64(p, "t", 0);
 	l->users = json_num(p, "users", 0);
