@@ -1,0 +1,792 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+// links: gd_load
+/* The load engine against real servers: counts, causes, ramps, seconds. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+
+#include "tests/unit/load_server.h"
+
+#include "chaos/load/load.h"
+
+static const struct section_spec *const specs[] = {
+	&load_target_section, &load_journey_section, &load_load_section, NULL
+};
+
+enum { SECONDS_MAX = 256, APIS_MAX = 16 };
+
+/* What a run reported. */
+struct result {
+	struct load_row sum[APIS_MAX][LOAD_PHASES];
+	unsigned seen[SECONDS_MAX];	/* snapshots of second first + i */
+	uint64_t due_at[SECONDS_MAX];
+	double users_at[SECONDS_MAX];
+	int64_t first;
+	unsigned threads;
+	struct load_final final;
+	struct load_users_row users[APIS_MAX * LOAD_PHASES];
+	bool done;
+};
+
+struct setup {
+	const char *text;	/* behind [target]; %d in url is put in */
+	double speed;
+	nsec_t from, until;	/* drill ns */
+	uint64_t seed;
+	unsigned threads;
+	int port;
+	/* Called once each turn with the drill time; may be NULL. */
+	void (*act)(struct setup *s, void *load, nsec_t now);
+	int acted;
+};
+
+static void on_snapshot(void *arg, const struct load_snapshot *s)
+{
+	struct result *r = arg;
+	size_t i = (size_t)(s->second - r->first);
+
+	assert_false(r->done);
+	assert_true(s->second >= r->first);
+	assert_true(s->second < r->first + SECONDS_MAX);
+	r->seen[i]++;
+	r->users_at[i] += s->users;
+	r->threads = s->threads;
+	for (size_t k = 0; k < s->n; k++) {
+		const struct load_row *row = &s->rows[k];
+		struct load_row *sum = &r->sum[row->api][row->phase];
+
+		sum->due += row->due;
+		sum->ok += row->ok;
+		sum->client += row->client;
+		sum->business += row->business;
+		for (int c = 0; c < LOAD_CAUSES; c++)
+			sum->failed[c] += row->failed[c];
+		hist_merge(sum->response, row->response);
+		hist_merge(sum->service, row->service);
+		r->due_at[i] += row->due;
+	}
+}
+
+static void on_done(void *arg, const struct load_final *final)
+{
+	struct result *r = arg;
+
+	assert_false(r->done);
+	r->final = *final;
+	memcpy(r->users, final->users, final->n_users * sizeof(*r->users));
+	r->done = true;
+}
+
+static void result_init(struct result *r, nsec_t from)
+{
+	memset(r, 0, sizeof(*r));
+	r->first = from / NSEC_SEC - (from % NSEC_SEC < 0);
+	for (size_t i = 0; i < APIS_MAX * LOAD_PHASES; i++) {
+		struct load_row *row = &r->sum[0][0] + i;
+
+		row->response = hist_new();
+		row->service = hist_new();
+	}
+}
+
+static void result_free(struct result *r)
+{
+	for (size_t i = 0; i < APIS_MAX * LOAD_PHASES; i++) {
+		hist_free((&r->sum[0][0] + i)->response);
+		hist_free((&r->sum[0][0] + i)->service);
+	}
+}
+
+static struct load_conf *conf_read(struct setup *s, struct scenario **ret_sc)
+{
+	struct load_conf *conf = NULL;
+	char text[4096];
+	struct errs errs;
+
+	errs_init(&errs);
+	snprintf(text, sizeof(text),
+		 "[target t]\nurl = http://127.0.0.1:%d\n%s", s->port, s->text);
+	scenario_parse("t.ini", text, specs, NULL, NULL, ret_sc, &errs);
+	if (*ret_sc)
+		load_conf_read(*ret_sc, &conf, &errs);
+	for (size_t i = 0; i < errs.n; i++)
+		print_message("%d: %s\n", errs.v[i].line, errs.v[i].msg);
+	assert_int_equal(errs.n, 0);
+	errs_done(&errs);
+	return conf;
+}
+
+static struct allow *allow_loopback(void)
+{
+	struct allow *allow = allow_new();
+	struct err err;
+
+	assert_int_equal(allow_add(allow, ALLOW_HOST, "127.0.0.0/8", &err), 0);
+	return allow;
+}
+
+static void wait_done(struct loop *loop, struct result *r)
+{
+	nsec_t deadline = clock_mono() + 20 * NSEC_SEC;
+
+	while (!r->done && clock_mono() < deadline)
+		loop_turn(loop, 50 * NSEC_MS);
+	assert_true(r->done);
+}
+
+/* A whole run, from opening to freeing. */
+static void run(struct setup *s, struct result *r)
+{
+	struct allow *allow = allow_loopback();
+	struct scenario *sc = NULL;
+	struct load_conf *conf = conf_read(s, &sc);
+	struct loop *loop;
+	struct err err;
+	void *load;
+	struct load_args args = {
+		.conf = conf, .seed = s->seed, .threads = s->threads,
+		.allow = allow, .from = s->from, .snapshot = on_snapshot,
+		.done = on_done, .arg = r,
+	};
+
+	result_init(r, s->from);
+	args.clock.speed = s->speed;
+	args.clock.mono0 = clock_mono() + 20 * NSEC_MS -
+			   (nsec_t)((double)s->from / s->speed);
+	assert_int_equal(loop_new(LOOP_EPOLL, &loop, &err), 0);
+	loop_set_clock(loop, &args.clock);
+	args.loop = loop;
+	if (load_threads.open(&args, &load, &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_int_equal(load_threads.start(load, &err), 0);
+	while (loop_now_fresh(loop) < s->until) {
+		loop_turn(loop, 5 * NSEC_MS);
+		if (s->act)
+			s->act(s, load, loop_now(loop));
+	}
+	load_threads.stop(load);
+	wait_done(loop, r);
+	load_threads.free(load);
+	loop_free(loop);
+	load_conf_free(conf);
+	scenario_free(sc);
+	allow_free(allow);
+}
+
+static uint64_t completed(const struct load_row *row)
+{
+	uint64_t n = row->ok + row->client + row->business;
+
+	for (int c = 0; c < LOAD_CAUSES; c++)
+		n += row->failed[c];
+	return n;
+}
+
+/* Each second once from every thread, with none left out. */
+static void check_seconds(const struct result *r, nsec_t until)
+{
+	size_t n = (size_t)(until / NSEC_SEC - r->first);
+
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(r->seen[i], r->threads);
+	for (size_t i = n + 2; i < SECONDS_MAX; i++)
+		assert_int_equal(r->seen[i], 0);
+}
+
+/*
+ * All leave before the end, so that nothing is cut off: what the client counts
+ * is what the server counts.
+ */
+static void counts_equal_the_servers(void **state)
+{
+	struct setup s = {
+		.text = "[journey a]\nstep = GET /ok as ok\n"
+			"step = think exp 20ms\n"
+			"[journey b]\nstep = POST /status/204 as s204\n"
+			"body = x\n"
+			"step = GET /status/400 as s400\n"
+			"step = think exp 20ms\n"
+			"step = GET /status/409 as s409\n"
+			"step = GET /status/429 as s429\n"
+			"step = GET /status/503 as s503\n"
+			"step = GET /chunked as chunked\n"
+			"step = GET /last as last\n"
+			"step = GET /extra as extra\n"
+			"[load l]\n"
+			"stages = 0s 40, 800ms 40, 800ms 0, 1500ms 0\n",
+		.speed = 1, .until = 1500 * NSEC_MS, .seed = 1, .threads = 2,
+	};
+	enum { OK, S204, S400, S409, S429, S503, CHUNKED, LAST, EXTRA, APIS };
+	struct load_row *of[APIS];
+	struct server server;
+	struct result r;
+	uint64_t due = 0;
+
+	(void)state;
+	server_start(&server);
+	s.port = server.port;
+	run(&s, &r);
+	for (size_t i = 0; i < APIS; i++) {
+		of[i] = &r.sum[i][LOAD_BASELINE];
+		assert_int_equal(of[i]->due, completed(of[i]));
+		assert_true(of[i]->due > 20);
+		due += of[i]->due;
+		assert_int_equal(r.final.censored[i], 0);
+	}
+	assert_int_equal(server.requests, due);
+	assert_int_equal(r.final.requests, due);
+	assert_int_equal(server.by_path['o'], of[OK]->ok);
+	assert_int_equal(server.by_status[204], of[S204]->ok);
+	assert_int_equal(server.by_status[400], of[S400]->client);
+	assert_int_equal(server.by_status[409], of[S409]->business);
+	assert_int_equal(server.by_status[429], of[S429]->failed[LOAD_429]);
+	assert_int_equal(server.by_status[503], of[S503]->failed[LOAD_5XX]);
+	assert_int_equal(server.by_path['c'], of[CHUNKED]->ok);
+	assert_int_equal(server.by_path['l'], of[LAST]->ok);
+	assert_int_equal(server.by_path['e'], of[EXTRA]->ok);
+	assert_int_equal(server.accepted, r.final.connects);
+	assert_int_equal(server.resets, 0);
+	assert_int_equal(r.final.users_max, 40);
+	assert_int_equal(hist_count(of[OK]->response), of[OK]->ok);
+	assert_int_equal(hist_count(of[S503]->service), of[S503]->due);
+	check_seconds(&r, s.until);
+	result_free(&r);
+	server_stop(&server);
+}
+
+static void failures_have_their_causes(void **state)
+{
+	struct setup s = {
+		.text = "[journey a]\n"
+			"step = GET /hang as hang\n"
+			"step = GET /reset as reset\n"
+			"step = GET /cut as cut\n"
+			"step = GET /garbage as garbage\n"
+			"step = GET /ok as check\nexpect = 201\n"
+			"step = GET /status/404 as expected\nexpect = 404\n"
+			"step = think const 50ms\n"
+			"[load l]\ntimeout = 200ms\n"
+			"stages = 0s 10, 900ms 10, 900ms 0, 2s 0\n",
+		.speed = 1, .until = 2 * NSEC_SEC, .seed = 1, .threads = 1,
+	};
+	enum { HANG, RESET, CUT, GARBAGE, CHECK, EXPECTED };
+	static const enum load_cause cause[] = {
+		[HANG] = LOAD_TIMEOUT, [RESET] = LOAD_RESET,
+		[CUT] = LOAD_RESET, [GARBAGE] = LOAD_PROTOCOL,
+		[CHECK] = LOAD_CHECK,
+	};
+	struct server server;
+	struct result r;
+
+	(void)state;
+	server_start(&server);
+	s.port = server.port;
+	run(&s, &r);
+	for (size_t i = HANG; i <= CHECK; i++) {
+		const struct load_row *row = &r.sum[i][LOAD_BASELINE];
+
+		assert_true(row->due >= 10);
+		assert_int_equal(row->failed[cause[i]], row->due);
+		/* Timeouts and answers are latencies; the rest is not. */
+		assert_int_equal(hist_count(row->response),
+				 i == HANG || i == CHECK ? row->due : 0);
+	}
+	assert_true(r.sum[EXPECTED][0].ok == r.sum[EXPECTED][0].due);
+	assert_in_range(hist_max(r.sum[HANG][0].response), 200 * NSEC_MS,
+			200 * NSEC_MS + 100 * NSEC_US);
+	assert_true(hist_min(r.sum[HANG][0].response) >=
+		    200 * NSEC_MS - 100 * NSEC_US);
+	assert_int_equal(hist_count(r.sum[HANG][0].service), 0);
+	/* A timed-out socket is closed with RST; garbage is cut off so too. */
+	assert_true(server.resets >= r.sum[HANG][0].due);
+	assert_int_equal(r.final.users_affected, 10);
+	result_free(&r);
+	server_stop(&server);
+}
+
+static void nobody_listens(void **state)
+{
+	struct setup s = {
+		.text = "[journey a]\nstep = GET /ok\n"
+			"[load l]\nstages = 0s 3\n",
+		.speed = 1, .until = 500 * NSEC_MS, .seed = 1, .threads = 1,
+	};
+	struct server server;
+	struct result r;
+	uint64_t due;
+
+	(void)state;
+	server_start(&server);
+	s.port = server.port;
+	server_stop(&server);
+	run(&s, &r);
+	due = r.sum[0][0].due;
+	assert_int_equal(r.sum[0][0].failed[LOAD_CONNECT], due);
+	/* Without think times: they knock every 10 ms and not faster. */
+	assert_in_range(due, 3 * 20, 3 * 51);
+	assert_int_equal(hist_count(r.sum[0][0].response), 0);
+	assert_int_equal(r.users[0].asked, 3);
+	assert_int_equal(r.users[0].unserved, 3);
+	assert_int_equal(r.users[0].raw, due);
+	result_free(&r);
+}
+
+static void a_refused_target_gets_no_connect(void **state)
+{
+	struct setup s = { .text = "[journey a]\nstep = GET /ok\n"
+				   "[load l]\nstages = 0s 3\n" };
+	struct allow *allow = allow_new();
+	struct scenario *sc = NULL;
+	struct load_args args = { .allow = allow, .clock.speed = 1 };
+	struct load_conf *conf;
+	struct server server;
+	struct loop *loop;
+	struct err err;
+	void *load = NULL;
+
+	(void)state;
+	server_start(&server);
+	s.port = server.port;
+	conf = conf_read(&s, &sc);
+	assert_int_equal(loop_new(LOOP_EPOLL, &loop, &err), 0);
+	assert_int_equal(allow_add(allow, ALLOW_HOST, "10.0.0.1", &err), 0);
+	args.conf = conf;
+	args.loop = loop;
+	assert_int_equal(load_threads.open(&args, &load, &err), -EPERM);
+	assert_non_null(strstr(err.msg, "127.0.0.1"));
+	assert_null(load);
+	server_stop(&server);
+	assert_int_equal(server.accepted, 0);
+	loop_free(loop);
+	load_conf_free(conf);
+	scenario_free(sc);
+	allow_free(allow);
+}
+
+static void an_idle_connection_is_reopened_in_silence(void **state)
+{
+	struct setup s = {
+		.text = "[journey a]\nstep = GET /idle\n"
+			"step = think const 60ms\n"
+			"[load l]\n"
+			"stages = 0s 4, 800ms 4, 800ms 0, 1s 0\n",
+		.speed = 1, .until = NSEC_SEC, .seed = 1, .threads = 1,
+	};
+	struct server server;
+	struct result r;
+
+	(void)state;
+	server_start(&server);
+	s.port = server.port;
+	run(&s, &r);
+	assert_true(r.sum[0][0].due >= 4 * 8);
+	assert_int_equal(r.sum[0][0].ok, r.sum[0][0].due);
+	assert_int_equal(server.accepted, r.sum[0][0].due);
+	result_free(&r);
+	server_stop(&server);
+}
+
+static void connections_are_kept(void **state)
+{
+	struct setup s = {
+		.text = "[journey a]\nstep = GET /ok\n"
+			"step = think exp 5ms\n"
+			"[load l]\nstages = 0s 5, 500ms 5, 500ms 0, 1s 0\n",
+		.speed = 1, .until = NSEC_SEC, .seed = 1, .threads = 1,
+	};
+	struct server server;
+	struct result r;
+
+	(void)state;
+	server_start(&server);
+	s.port = server.port;
+	run(&s, &r);
+	assert_true(r.sum[0][0].ok > 100);
+	assert_int_equal(server.accepted, 5);
+	result_free(&r);
+	server_stop(&server);
+}
+
+static void requests_carry_the_users_values(void **state)
+{
+	struct setup s = {
+		.text = "[journey a]\n"
+			"step = POST /p?u=${user}&i=${iteration}\n"
+			"header = Idempotency-Key: ${uuid}\n"
+			"body = {\"user\":${user},\"key\":\"${uuid}\"}\n"
+			"step = think const 10s\n"
+			"[load l]\nstages = 0s 1\n",
+		.speed = 20, .until = 15 * NSEC_SEC, .seed = 1, .threads = 1,
+	};
+	char body[128], host[64];
+	struct server server;
+	struct result r;
+
+	(void)state;
+	server_start(&server);
+	s.port = server.port;
+	run(&s, &r);
+	assert_int_equal(server.requests, 1);
+	assert_string_equal(server.target, "/p?u=1&i=1");
+	assert_int_equal(strlen(server.key), 36);
+	snprintf(body, sizeof(body), "{\"user\":1,\"key\":\"%s\"}", server.key);
+	assert_string_equal(server.body, body);
+	snprintf(host, sizeof(host), "127.0.0.1:%d", server.port);
+	assert_string_equal(server.host, host);
+	result_free(&r);
+	server_stop(&server);
+}
+
+static const char closed_150[] =
+	"[journey a]\nstep = GET /ok as one\nstep = think exp 4.8s\n"
+	"[journey b]\nweight = 2\nstep = GET /status/409?k=${uuid} as two\n"
+	"step = think exp 4.8s\n"
+	"[load l]\nstages = 0s 150\n";
+
+/* 150 users who think 4.8 s ask 31 times a second, from the first one on. */
+static void the_closed_model_keeps_its_law(void **state)
+{
+	struct setup s = {
+		.text = closed_150, .speed = 20, .from = -10 * NSEC_SEC,
+		.until = 30 * NSEC_SEC, .seed = 1, .threads = 1,
+	};
+	struct server server;
+	struct result r;
+	uint64_t due, first = 0;
+
+	(void)state;
+	server_start(&server);
+	s.port = server.port;
+	run(&s, &r);
+	due = r.sum[0][0].due + r.sum[1][0].due;
+	assert_float_equal((double)due / 40, 150 / 4.8, 3.0);
+	for (int i = 0; i < 10; i++) {
+		assert_true(r.due_at[i] < 62);	/* no burst */
+		first += r.due_at[i];
+		assert_true(r.users_at[i] == 150);
+	}
+	assert_float_equal((double)first / 10, 150 / 4.8, 6.0);
+	assert_float_equal((double)r.sum[0][0].due / (double)due, 1.0 / 3,
+			   0.05);
+	assert_true(r.final.users_max == 150);
+	check_seconds(&r, s.until);
+	result_free(&r);
+	server_stop(&server);
+}
+
+static uint64_t digest_of(struct setup s, uint64_t seed, unsigned threads)
+{
+	struct server server;
+	struct result r;
+
+	server_start(&server);
+	s.port = server.port;
+	s.seed = seed;
+	s.threads = threads;
+	run(&s, &r);
+	result_free(&r);
+	server_stop(&server);
+	return r.final.decisions;
+}
+
+static void the_same_seed_decides_the_same(void **state)
+{
+	struct setup s = { .text = closed_150, .speed = 20,
+			   .until = 6 * NSEC_SEC };
+	struct setup open = {
+		.text = "[journey a]\nstep = GET /ok?k=${uuid}\n"
+			"[load l]\nmodel = arrivals\narrival = poisson\n"
+			"stages = 0s 50\n",
+		.speed = 20, .until = 6 * NSEC_SEC,
+	};
+	uint64_t first = digest_of(s, 5, 1);
+
+	(void)state;
+	assert_true(first != 0);
+	assert_true(digest_of(s, 5, 1) == first);
+	assert_true(digest_of(s, 5, 2) == first);
+	s.until = 3 * NSEC_SEC;		/* cut off earlier: drawn ahead */
+	assert_true(digest_of(s, 5, 1) == first);
+	assert_true(digest_of(s, 6, 1) != first);
+	first = digest_of(open, 5, 1);
+	assert_true(digest_of(open, 5, 2) == first);
+	assert_true(digest_of(open, 6, 2) != first);
+}
+
+static void ramps_are_followed(void **state)
+{
+	struct setup s = {
+		.text = "[journey a]\nstep = GET /ok\nstep = think exp 1s\n"
+			"[load l]\n"
+			"stages = 0s 20, 2s 20, 6s 200, 8s 200, 8s 50\n",
+		.speed = 5, .from = -1 * NSEC_SEC, .until = 10 * NSEC_SEC,
+		.seed = 3, .threads = 2,
+	};
+	struct server server;
+	struct result r;
+
+	(void)state;
+	server_start(&server);
+	s.port = server.port;
+	run(&s, &r);
+	check_seconds(&r, s.until);
+	for (int t = -1; t < 9; t++) {	/* at the end of second t */
+		double want = t < 2 ? 20 : t < 6 ? 20 + 45.0 * (t - 1)
+					 : t < 8 ? 200 : 50;
+
+		if (t == 7)
+			continue;	/* the jump is at its very end */
+		assert_float_equal(r.users_at[t + 1], want, 6);
+	}
+	assert_int_equal(r.final.users_max, 200);
+	assert_true(r.final.send_lag_p99 < 50 * NSEC_MS);
+	assert_true(r.final.fd_share > 0 && r.final.fd_share < 0.8);
+	result_free(&r);
+	server_stop(&server);
+}
+
+static void arrivals_keep_their_plan(void **state)
+{
+	struct setup s = {
+		.text = "[journey a]\nstep = GET /slow/20 as slow\n"
+			"[load l]\nmodel = arrivals\nstages = 0s 200/s\n",
+		.speed = 1, .until = 1500 * NSEC_MS, .seed = 3, .threads = 2,
+	};
+	struct server server;
+	struct result r;
+
+	(void)state;
+	server_start(&server);
+	s.port = server.port;
+	run(&s, &r);
+	assert_float_equal(r.final.open_planned, 300, 3);
+	assert_true(r.final.open_achieved == r.final.open_planned);
+	assert_int_equal(r.sum[0][0].due, (uint64_t)r.final.open_planned);
+	assert_float_equal((double)r.due_at[0], 200, 4);
+	/* Who has come once has asked once: an arrival is a user. */
+	assert_int_equal(r.users[0].asked, r.sum[0][0].due);
+	assert_true(hist_percentile(r.sum[0][0].response, 50) < 60 * NSEC_MS);
+	result_free(&r);
+	server_stop(&server);
+}
+
+/* One user at a time, 50 ms each, 40 of them a second: they queue. */
+static void arrivals_that_wait_count_from_their_start(void **state)
+{
+	struct setup s = {
+		.text = "[journey a]\nstep = GET /slow/50 as slow\n"
+			"[load l]\nmodel = arrivals\nmax_users = 1\n"
+			"timeout = 400ms\nstages = 0s 40/s\n",
+		.speed = 1, .until = 1500 * NSEC_MS, .seed = 3, .threads = 1,
+	};
+	const struct load_row *row;
+	struct server server;
+	struct result r;
+
+	(void)state;
+	server_start(&server);
+	s.port = server.port;
+	run(&s, &r);
+	row = &r.sum[0][0];
+	assert_float_equal(r.final.open_planned, 59, 3);
+	/* More than 30: some begin when their patience is nearly over. */
+	assert_in_range((uint64_t)r.final.open_achieved, 15, 55);
+	assert_true(row->failed[LOAD_TIMEOUT] >= 10);
+	assert_int_equal(row->due, completed(row) + r.final.censored[0]);
+	assert_true(hist_percentile(row->response, 90) > 350 * NSEC_MS);
+	assert_true(hist_percentile(row->service, 50) < 120 * NSEC_MS);
+	result_free(&r);
+	server_stop(&server);
+}
+
+static void act_phase(struct setup *s, void *load, nsec_t now)
+{
+	if (s->acted == 0) {
+		load_threads.phase(load, LOAD_FAULT, 0);
+		s->acted = 1;
+	}
+	if (s->acted == 1 && now > 4 * NSEC_SEC) {
+		load_threads.phase(load, LOAD_RECOVERY, now);
+		s->acted = 2;
+	}
+}
+
+static void phases_go_by_the_intended_start(void **state)
+{
+	struct setup s = {
+		.text = "[journey a]\nstep = GET /slow/50 as slow\n"
+			"step = think uniform 0.8s 1.2s\n"
+			"[load l]\nstages = 0s 30\n",
+		.speed = 10, .from = -2 * NSEC_SEC, .until = 8 * NSEC_SEC,
+		.seed = 3, .threads = 1, .act = act_phase,
+	};
+	struct server server;
+	struct result r;
+
+	(void)state;
+	server_start(&server);
+	s.port = server.port;
+	run(&s, &r);
+	/* 30 users, 1.5 s a round, 2 + 4 + 4 s; the first think is the lead */
+	assert_in_range(r.sum[0][LOAD_BASELINE].due, 25, 45);
+	assert_in_range(r.sum[0][LOAD_FAULT].due, 60, 95);
+	assert_in_range(r.sum[0][LOAD_RECOVERY].due, 60, 95);
+	assert_int_equal(r.sum[0][LOAD_BASELINE].due,
+			 r.sum[0][LOAD_BASELINE].ok);
+	/* What is out at the end is censored, and in the distribution. */
+	assert_true(r.final.censored[0] > 0);
+	assert_int_equal(r.sum[0][LOAD_RECOVERY].due,
+			 r.sum[0][LOAD_RECOVERY].ok + r.final.censored[0]);
+	assert_int_equal(hist_count(r.sum[0][LOAD_RECOVERY].response),
+			 r.sum[0][LOAD_RECOVERY].due);
+	assert_int_equal(r.users[LOAD_FAULT].asked, 30);
+	assert_int_equal(r.users[LOAD_FAULT].unserved, 0);
+	result_free(&r);
+	server_stop(&server);
+}
+
+static void act_adjust(struct setup *s, void *load, nsec_t now)
+{
+	static const struct {
+		nsec_t at;
+		struct load_adjust what;
+	} plan[] = {
+		{ 1 * NSEC_SEC, { LOAD_SET_USERS, 60 } },
+		{ 3 * NSEC_SEC, { LOAD_PAUSE, 0 } },
+		{ 5 * NSEC_SEC, { LOAD_RESUME, 0 } },
+	};
+
+	if (s->acted < 3 && now >= plan[s->acted].at + 500 * NSEC_MS)
+		load_threads.adjust(load, &plan[s->acted++].what);
+}
+
+static void adjusted_while_it_runs(void **state)
+{
+	struct setup s = {
+		.text = "[journey a]\nstep = GET /ok\nstep = think exp 200ms\n"
+			"[load l]\nstages = 0s 10\n"
+			"[load open]\nmodel = arrivals\nstages = 0s 20/s\n",
+		.speed = 5, .until = 8 * NSEC_SEC, .seed = 3, .threads = 2,
+		.act = act_adjust,
+	};
+	struct server server;
+	struct result r;
+
+	(void)state;
+	server_start(&server);
+	s.port = server.port;
+	run(&s, &r);
+	assert_float_equal(r.users_at[0], 10, 1);
+	assert_float_equal(r.users_at[2], 60, 1);
+	assert_float_equal(r.users_at[4], 0, 0);
+	assert_int_equal(r.due_at[4], 0);
+	assert_float_equal(r.users_at[6], 60, 1);
+	assert_true(r.due_at[6] > 200);
+	assert_float_equal(r.final.open_planned, 20 * 6, 8);
+	result_free(&r);
+	server_stop(&server);
+}
+
+static void freed_at_any_time(void **state)
+{
+	struct setup s = { .text = closed_150 };
+	struct allow *allow = allow_loopback();
+	struct scenario *sc = NULL;
+	struct load_conf *conf;
+	struct server server;
+
+	(void)state;
+	server_start(&server);
+	s.port = server.port;
+	conf = conf_read(&s, &sc);
+	for (int how = 0; how < 4; how++) {
+		struct result r;
+		struct load_args args = {
+			.conf = conf, .seed = 1, .threads = 2, .allow = allow,
+			.clock = { .mono0 = clock_mono() - 3 * NSEC_SEC,
+				   .speed = 10 },
+			.snapshot = on_snapshot, .done = on_done, .arg = &r,
+		};
+		struct err err;
+		void *load;
+
+		result_init(&r, 0);
+		assert_int_equal(loop_new(LOOP_EPOLL, &args.loop, &err), 0);
+		assert_int_equal(load_threads.open(&args, &load, &err), 0);
+		if (how >= 1)
+			assert_int_equal(load_threads.start(load, &err), 0);
+		if (how >= 2)
+			load_threads.stop(load);
+		if (how >= 3)
+			wait_done(args.loop, &r);
+		load_threads.free(load);
+		/* What lies in the loop yet comes to nobody. */
+		for (int i = 0; i < 5; i++)
+			loop_turn(args.loop, 0);
+		assert_true(r.done == (how == 3));
+		loop_free(args.loop);
+		result_free(&r);
+	}
+	load_conf_free(conf);
+	scenario_free(sc);
+	allow_free(allow);
+	server_stop(&server);
+}
+
+static void stopped_before_it_began(void **state)
+{
+	struct setup s = { .text = closed_150, .port = 1 };
+	struct allow *allow = allow_loopback();
+	struct scenario *sc = NULL;
+	struct load_conf *conf = conf_read(&s, &sc);
+	struct result r;
+	struct load_args args = {
+		.conf = conf, .threads = 2, .allow = allow, .clock.speed = 1,
+		.snapshot = on_snapshot, .done = on_done, .arg = &r,
+	};
+	struct err err;
+	void *load;
+
+	(void)state;
+	result_init(&r, 0);
+	assert_int_equal(loop_new(LOOP_EPOLL, &args.loop, &err), 0);
+	assert_int_equal(load_threads.open(&args, &load, &err), 0);
+	load_threads.stop(load);
+	wait_done(args.loop, &r);
+	assert_int_equal(r.final.requests, 0);
+	load_threads.free(load);
+	loop_free(args.loop);
+	result_free(&r);
+	load_conf_free(conf);
+	scenario_free(sc);
+	allow_free(allow);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(counts_equal_the_servers),
+		cmocka_unit_test(failures_have_their_causes),
+		cmocka_unit_test(nobody_listens),
+		cmocka_unit_test(a_refused_target_gets_no_connect),
+		cmocka_unit_test(an_idle_connection_is_reopened_in_silence),
+		cmocka_unit_test(connections_are_kept),
+		cmocka_unit_test(requests_carry_the_users_values),
+		cmocka_unit_test(the_closed_model_keeps_its_law),
+		cmocka_unit_test(the_same_seed_decides_the_same),
+		cmocka_unit_test(ramps_are_followed),
+		cmocka_unit_test(arrivals_keep_their_plan),
+		cmocka_unit_test(arrivals_that_wait_count_from_their_start),
+		cmocka_unit_test(phases_go_by_the_intended_start),
+		cmocka_unit_test(adjusted_while_it_runs),
+		cmocka_unit_test(freed_at_any_time),
+		cmocka_unit_test(stopped_before_it_began),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
