@@ -76,6 +76,7 @@ static long label(const char *s, size_t *ret_len)
 		p++;
 	}
 	*ret_len = (size_t)(++p - s);
+	p = blanks(p);
 	if (*p == ',')
 		p = blanks(p + 1);
 	return p - s;

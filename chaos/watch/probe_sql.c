@@ -286,6 +286,13 @@ static void host_and_port(const struct addr *a, char host[ADDR_TEXT],
 	snprintf(host, ADDR_TEXT, "%s", from ? from : "");
 }
 
+/* libpq's default prints to stderr, over the live view. */
+static void no_notice(void *arg, const char *text)
+{
+	(void)arg;
+	(void)text;
+}
+
 static void sql_connect(struct sql *q)
 {
 	static const char *const keys[] = {
@@ -314,10 +321,12 @@ static void sql_connect(struct sql *q)
 				       values, 0);
 	q->state = SQL_CONNECTING;
 	arm_timeout(q);
-	if (!q->conn || PQstatus(q->conn) == CONNECTION_BAD)
+	if (!q->conn || PQstatus(q->conn) == CONNECTION_BAD) {
 		sql_fail(q, q->conn ? PQerrorMessage(q->conn) : "no memory");
-	else
-		want(q, LOOP_OUT);
+		return;
+	}
+	PQsetNoticeProcessor(q->conn, no_notice, NULL);
+	want(q, LOOP_OUT);
 }
 
 static int sql_start(struct probe *p, struct err *err)
