@@ -2,7 +2,9 @@
 /*
  * The consumers.  A real consumer group, as the shop of the record has one:
  * with a heartbeat a drill second apart a change of their number takes well
- * under a second of real time.
+ * under a second of real time.  Not on librdkafka's mock cluster (2.0): there a
+ * change takes seconds, and a group that all have left never answers again, so
+ * partitions are dealt out here.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -25,13 +27,16 @@ struct consumer {
 	const struct consumers_args *args;
 	int number;
 	pthread_t thread;
+	const struct consumers *all;
 	_Atomic bool stop, gone;
+	_Atomic int rank;	/* among those that stay, from 0 */
 	_Atomic int partitions;
 	/* The thread's own from here on. */
 	rd_kafka_t *rk;
 	struct session *db;
 	struct redis redis;
 	nsec_t done;		/* deadline of the last message */
+	int dealt;		/* consumers.deal as it was last seen */
 };
 
 struct consumers {
@@ -39,6 +44,8 @@ struct consumers {
 	pthread_mutex_t lock;
 	struct list all;	/* also those that are leaving */
 	int count;
+	_Atomic int live;	/* those that stay */
+	_Atomic int deal;	/* counts the changes of ranks */
 };
 
 static void consumer_owns(struct consumer *c,
@@ -99,9 +106,9 @@ static int consumer_client(struct consumer *c, struct err *err)
 	double speed = c->args->conf->speed;
 	struct kafka_setting s[16] = {
 		{ "group.id", "shop-confirm" },
+		{ "partition.assignment.strategy", "roundrobin" },
 		{ "enable.auto.offset.store", "false" },
 		{ "auto.offset.reset", "earliest" },
-		{ "partition.assignment.strategy", "roundrobin" },
 	};
 	char id[32];
 
@@ -123,6 +130,8 @@ static int consumer_subscribe(struct consumer *c, struct err *err)
 	rd_kafka_resp_err_t e;
 
 	rd_kafka_poll_set_consumer(c->rk);
+	if (c->args->mock)
+		return 0;
 	topics = rd_kafka_topic_partition_list_new(1);
 	rd_kafka_topic_partition_list_add(topics, c->args->conf->topic,
 					  RD_KAFKA_PARTITION_UA);
@@ -149,6 +158,26 @@ static int consumer_connect(struct consumer *c, struct err *err)
 			    " INSERT INTO confirmations(coupon_id, consumer)"
 			    " SELECT id, $2 FROM coupons WHERE id = $1"
 			    " ON CONFLICT DO NOTHING", err);
+}
+
+/* On the mock cluster: takes its share of the partitions when that changed. */
+static void consumer_deal(struct consumer *c)
+{
+	const struct offsets *o = c->args->offsets;
+	int deal = c->all->deal, live = c->all->live;
+	rd_kafka_topic_partition_list_t *parts;
+
+	if (!c->args->mock || c->dealt == deal || live == 0)
+		return;
+	c->dealt = deal;
+	parts = rd_kafka_topic_partition_list_new(o->partitions);
+	for (int i = c->rank; i < o->partitions; i += live)
+		rd_kafka_topic_partition_list_add(
+			parts, c->args->conf->topic, i)->offset =
+				offsets_next(o, i);
+	rd_kafka_assign(c->rk, parts);
+	consumer_owns(c, parts, true);
+	rd_kafka_topic_partition_list_destroy(parts);
 }
 
 /* 1: confirmed now, 0: it was before or there is no such coupon, or errno. */
@@ -232,9 +261,12 @@ static void consumer_take(struct consumer *c, const rd_kafka_message_t *msg,
 
 static void consumer_poll(struct consumer *c)
 {
-	rd_kafka_message_t *msg = rd_kafka_consumer_poll(c->rk, 0);
-	bool waiting = msg != NULL;
+	rd_kafka_message_t *msg;
+	bool waiting;
 
+	consumer_deal(c);
+	msg = rd_kafka_consumer_poll(c->rk, 0);
+	waiting = msg != NULL;
 	if (!msg)
 		msg = rd_kafka_consumer_poll(c->rk, 50);
 	if (!msg)
@@ -290,6 +322,8 @@ static int consumer_start(struct consumers *all, int number, struct err *err)
 
 	c->args = &all->args;
 	c->number = number;
+	c->all = all;
+	c->dealt = -1;
 	r = redis_init(&c->redis, conf->redis, NSEC_SEC, all->args.redis_up,
 		       err);
 	if (r < 0) {
@@ -337,6 +371,22 @@ static int consumers_number(const struct consumers *all)
 	return number;
 }
 
+/* Locked. */
+static void consumers_deal(struct consumers *all)
+{
+	int rank = 0;
+	struct list *l;
+
+	LIST_FOR(l, &all->all) {
+		struct consumer *c = LIST_ENTRY(l, struct consumer, link);
+
+		if (!c->stop)
+			c->rank = rank++;
+	}
+	all->live = rank;
+	all->deal++;
+}
+
 int consumers_resize(struct consumers *all, int count, struct err *err)
 {
 	int live = 0, r = 0;
@@ -353,6 +403,7 @@ int consumers_resize(struct consumers *all, int count, struct err *err)
 	for (; live < count && r == 0; live++)
 		r = consumer_start(all, consumers_number(all), err);
 	all->count = count;
+	consumers_deal(all);
 	pthread_mutex_unlock(&all->lock);
 	return r;
 }

@@ -20,6 +20,7 @@ struct consumers_args {			/* all outlive the consumers */
 	struct offsets *offsets;
 	const _Atomic int64_t *epoch;	/* messages of another are passed over */
 	_Atomic bool *redis_up;
+	bool mock;		/* the broker is librdkafka's mock cluster */
 };
 
 struct consumers_stats {

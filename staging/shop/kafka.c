@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "chaos/base/json.h"
 #include "chaos/base/log.h"
@@ -132,20 +133,38 @@ int kafka_topic(rd_kafka_t *rk, const struct conf *conf, nsec_t timeout_real,
 	return 0;
 }
 
-int kafka_ends(rd_kafka_t *rk, const struct conf *conf, struct offsets *o,
-	       struct err *err)
+bool kafka_is_mock(rd_kafka_t *rk)
 {
-	for (int i = 0; i < o->partitions; i++) {
+	char *id = rd_kafka_clusterid(rk, 1000);
+	bool mock = id && strncmp(id, "mockCluster", 11) == 0;
+
+	if (id)
+		rd_kafka_mem_free(rk, id);
+	return mock;
+}
+
+int kafka_ends(rd_kafka_t *rk, const struct conf *conf, nsec_t timeout_real,
+	       struct offsets *o, struct err *err)
+{
+	const struct timespec pause = { 0, 50 * NSEC_MS };
+	nsec_t until = clock_mono() + timeout_real;
+
+	for (int i = 0; i < o->partitions;) {
 		int64_t low = 0, high = 0;
 		rd_kafka_resp_err_t e = rd_kafka_query_watermark_offsets(
-			rk, conf->topic, i, &low, &high, 5000);
+			rk, conf->topic, i, &low, &high, 1000);
 
-		if (e)
+		if (!e) {
+			offsets_begin(o, i++, high);
+			continue;
+		}
+		/* A topic just made has leaders that do not know it yet. */
+		if (clock_mono() > until)
 			return err_set(err, -EIO,
 				       "kafka %s: end of '%s' %d: %s",
 				       conf->kafka, conf->topic, i,
 				       rd_kafka_err2str(e));
-		offsets_begin(o, i, high);
+		nanosleep(&pause, NULL);
 	}
 	return 0;
 }

@@ -4,6 +4,7 @@
 #define GD_SHOP_KAFKA_H
 
 #include <librdkafka/rdkafka.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,9 +30,11 @@ int kafka_client(const struct conf *conf, rd_kafka_type_t type,
  */
 int kafka_topic(rd_kafka_t *rk, const struct conf *conf, nsec_t timeout_real,
 		int *ret_partitions, struct err *err) MUST_CHECK;
-/* Asks where each partition ends. */
-int kafka_ends(rd_kafka_t *rk, const struct conf *conf, struct offsets *o,
-	       struct err *err) MUST_CHECK;
+/* librdkafka's mock cluster and no broker? Blocks at most a second. */
+bool kafka_is_mock(rd_kafka_t *rk);
+/* Asks where each partition ends; blocks as kafka_topic(). */
+int kafka_ends(rd_kafka_t *rk, const struct conf *conf, nsec_t timeout_real,
+	       struct offsets *o, struct err *err) MUST_CHECK;
 
 /*
  * The message is JSON.  epoch tells one life of the shop's data from the next

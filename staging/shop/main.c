@@ -26,7 +26,7 @@
 #include "staging/shop/worker.h"
 
 #define START_WAIT (15 * NSEC_SEC)	/* real, for each part */
-#define STOP_WAIT_MS 1800		/* real, then it ends as it is */
+#define STOP_WAIT_MS 1500		/* real, then it ends as it is */
 
 static struct shop shop;
 
@@ -92,7 +92,7 @@ static int main_stock(struct session *s, struct err *err)
 static int main_backends(struct session **ret_session, struct err *err)
 {
 	struct consumers_args args = { &shop.conf, &shop.metrics,
-		&shop.offsets, &shop.epoch, &shop.redis_up };
+		&shop.offsets, &shop.epoch, &shop.redis_up, false };
 	int r = main_session(ret_session, err);
 
 	if (r == 0)
@@ -106,8 +106,10 @@ static int main_backends(struct session **ret_session, struct err *err)
 		r = pool_new((int)shop.conf.pool,
 			     conf_real(&shop.conf, shop.conf.connection_timeout),
 			     &pool_ops, &shop.conf, &shop.pool, err);
-	if (r == 0)
+	if (r == 0) {
+		args.mock = producer_on_mock(shop.producer);
 		r = consumers_new(&args, &shop.consumers, err);
+	}
 	if (r == 0)
 		r = pool_wait_full(shop.pool, START_WAIT, err);
 	if (r == 0)

@@ -35,6 +35,13 @@ void offsets_handled(struct offsets *o, int partition, int64_t offset)
 		o->v[partition].done = offset + 1;
 }
 
+int64_t offsets_next(const struct offsets *o, int partition)
+{
+	if (partition < 0 || partition >= OFFSETS_MAX)
+		return 0;
+	return o->v[partition].done;
+}
+
 int64_t offsets_lag(const struct offsets *o, int partition)
 {
 	int64_t lag = o->v[partition].end - o->v[partition].done;

@@ -26,6 +26,7 @@ void offsets_init(struct offsets *o, int partitions);
 void offsets_begin(struct offsets *o, int partition, int64_t end);
 void offsets_written(struct offsets *o, int partition, int64_t offset);
 void offsets_handled(struct offsets *o, int partition, int64_t offset);
+int64_t offsets_next(const struct offsets *o, int partition);
 int64_t offsets_lag(const struct offsets *o, int partition);
 int64_t offsets_lag_all(const struct offsets *o);
 

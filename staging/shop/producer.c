@@ -31,7 +31,7 @@ struct producer {
 	pthread_rwlock_t lock;
 	rd_kafka_t *rk;			/* under lock */
 	pthread_t thread;
-	_Atomic bool stop, up;
+	_Atomic bool stop, up, mock;
 	_Atomic uint64_t waiting;
 };
 
@@ -147,7 +147,8 @@ static int producer_client(struct producer *p, nsec_t timeout,
 	r = kafka_topic(*ret, p->conf, timeout, &partitions, err);
 	if (r == 0) {
 		offsets_init(p->offsets, partitions);
-		r = kafka_ends(*ret, p->conf, p->offsets, err);
+		r = kafka_ends(*ret, p->conf, timeout, p->offsets, err);
+		p->mock = kafka_is_mock(*ret);
 	}
 	if (r < 0)
 		rd_kafka_destroy(*ret);
@@ -281,6 +282,11 @@ int producer_renew(struct producer *p, struct err *err)
 	pthread_rwlock_unlock(&p->lock);
 	producer_drop(old);
 	return 0;
+}
+
+bool producer_on_mock(const struct producer *p)
+{
+	return p->mock;
 }
 
 bool producer_up(const struct producer *p)

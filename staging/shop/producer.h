@@ -30,6 +30,7 @@ int producer_publish(struct producer *p, const struct kafka_coupon *coupon,
  * anew: the old client's sequence numbers would not fit.
  */
 int producer_renew(struct producer *p, struct err *err) MUST_CHECK;
+bool producer_on_mock(const struct producer *p);	/* kafka_is_mock() */
 bool producer_up(const struct producer *p);
 uint64_t producer_waiting(const struct producer *p);	/* not acknowledged */
 
