@@ -232,6 +232,6 @@ const struct part_ops part_kafka = {
 	.server = kafka_server,
 	.line = kafka_line,
 	.has_line = kafka_has_line,
-	.probe = &probe_kafka,
+	.probe = &stack_probe_kafka,
 	.info = kafka_info,
 };

@@ -113,6 +113,6 @@ const struct part_ops part_postgres = {
 	.prepare = postgres_prepare,
 	.tool = postgres_tool,
 	.server = postgres_server,
-	.probe = &probe_postgres,
+	.probe = &stack_probe_postgres,
 	.info = postgres_info,
 };

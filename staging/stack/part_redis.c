@@ -45,6 +45,6 @@ const struct part_ops part_redis = {
 	.mend = "install redis-server (make setup does)",
 	.prepare = redis_prepare,
 	.server = redis_server,
-	.probe = &probe_redis,
+	.probe = &stack_probe_redis,
 	.info = redis_info,
 };

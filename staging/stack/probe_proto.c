@@ -135,7 +135,7 @@ static enum probe_verdict postgres_check(struct probe *probe)
 	return verdict;
 }
 
-const struct probe_ops probe_postgres = { postgres_ask, postgres_check };
+const struct probe_ops stack_probe_postgres = { postgres_ask, postgres_check };
 
 /* Redis: inline commands. */
 
@@ -162,9 +162,12 @@ static enum probe_verdict redis_check(struct probe *probe)
 	return PROBE_YES;
 }
 
-const struct probe_ops probe_redis = { redis_ask, redis_check };
+const struct probe_ops stack_probe_redis = { redis_ask, redis_check };
 
-/* Kafka: ApiVersions v0, then Metadata v4, which creates the topic. */
+/*
+ * Kafka: ApiVersions v0, then Metadata v1, which creates the topic; librdkafka's
+ * mock cluster knows no version beyond 2.
+ */
 
 enum { KAFKA_METADATA = 3, KAFKA_API_VERSIONS = 18 };
 
@@ -196,8 +199,7 @@ static void kafka_ask_topic(struct probe *probe)
 	put32(&body, 1);
 	put16(&body, sizeof(STACK_TOPIC) - 1);
 	buf_adds(&body, STACK_TOPIC);
-	buf_add(&body, "\1", 1);	/* allow_auto_topic_creation */
-	kafka_request(probe, KAFKA_METADATA, 4, body.data, body.len);
+	kafka_request(probe, KAFKA_METADATA, 1, body.data, body.len);
 	buf_done(&body);
 }
 
@@ -240,9 +242,7 @@ static uint32_t count_leaders(struct reader *r)
 
 static bool topic_is_there(struct reader *r)
 {
-	skip(r, 4);		/* throttle time */
 	skip_brokers(r);
-	skip_string(r);		/* cluster id */
 	skip(r, 4);		/* controller */
 	if (get(r, 4) != 1 || get(r, 2) != 0)
 		return false;
@@ -273,7 +273,7 @@ static enum probe_verdict kafka_check(struct probe *probe)
 	return PROBE_MORE;
 }
 
-const struct probe_ops probe_kafka = { kafka_ask, kafka_check };
+const struct probe_ops stack_probe_kafka = { kafka_ask, kafka_check };
 
 /* The shop: Spring Boot's health. */
 
