@@ -171,10 +171,6 @@ static void check_fault_times(const struct plan *p, const struct fault_conf *f,
 		scenario_error(f->section, "repeat", errs,
 			       "a fault can be repeated %d times at most",
 			       PLAN_REPEAT_MAX);
-	else if (times > 1 && f->every <= span)
-		scenario_error(f->section, "repeat", errs,
-			       "'%s' would be injected again before it ends",
-			       f->name);
 	else if (!plan_fault_is_timed(f) && span > end)
 		scenario_error(f->section, "for", errs,
 			       "'%s' would outlast the drill's 'duration'",

@@ -184,6 +184,21 @@ static void add_expect(struct plan *p, size_t index)
 		       x->in ? x->in : "", x->in ? ")" : ""));
 }
 
+/* Is it of this run: the scenario's own, or the run's control's? */
+static bool expect_is_here(const struct plan *p, const struct plan_expect *x)
+{
+	const char *const *v = p->options.without;
+
+	if (!x->in)
+		return true;
+	if (!strcmp(x->in, "no-faults"))
+		return p->options.no_faults;
+	for (; v && *v; v++)
+		if (!strcmp(x->in + strlen("without:"), *v))
+			return true;
+	return false;
+}
+
 static bool comes_after(const struct plan_event *a, const struct plan_event *b)
 {
 	return a->at != b->at ? a->at > b->at : a->kind > b->kind;
@@ -218,6 +233,7 @@ void plan_make_events(struct plan *p)
 	}
 	add_playbook(p);
 	for (size_t i = 0; i < p->n_expects; i++)
-		add_expect(p, i);
+		if (expect_is_here(p, &p->expects[i]))
+			add_expect(p, i);
 	sort_events(p);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A plan for people, and plan.json. Both follow from the plan alone. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,16 +40,17 @@ static void print_head(const struct plan *p, struct buf *out)
 static void print_event(const struct plan *p, const struct plan_event *e,
 			struct buf *out)
 {
-	char clock[UNITS_TEXT] = "", at[UNITS_TEXT];
+	char clock[UNITS_TEXT] = "", text[UNITS_TEXT], at[UNITS_TEXT + 1];
 	nsec_t of_day;
 
 	if (p->conf.clock >= 0) {
 		of_day = (p->conf.clock + e->at) % PLAN_DAY;
 		units_fmt_clock(clock, of_day < 0 ? of_day + PLAN_DAY : of_day);
 	}
-	units_fmt_mmss(at, e->at);
-	buf_addf(out, "%s%s%s%6s  %s\n", clock, *clock ? "  " : "",
-		 e->at < 0 ? "" : "+", at, e->text);
+	snprintf(at, sizeof(at), "%s%s", e->at < 0 ? "" : "+",
+		 units_fmt_mmss(text, e->at));
+	buf_addf(out, "%s%s%6s  %s\n", clock, *clock ? "  " : "", at,
+		 e->text);
 }
 
 void plan_print(const struct plan *p, struct buf *out)

@@ -44,8 +44,8 @@ struct pg {
 
 static const struct opt pg_opts[] = {
 	{ .name = "database", .type = OPT_STR,
-	  .off = offsetof(struct pg_opts, database), .def = "postgres",
-	  .help = "the database" },
+	  .off = offsetof(struct pg_opts, database),
+	  .help = "the database; else the one of the user's name" },
 	{ .name = "timeout", .type = OPT_DURATION, .flags = OPT_POSITIVE,
 	  .off = offsetof(struct pg_opts, timeout), .def = "5s",
 	  .help = "without an answer in that time the connection is given up" },
@@ -123,7 +123,8 @@ static void send_startup(struct pg *pg)
 	add_u32(&b, 0);
 	add_u32(&b, PG_PROTOCOL);
 	add_pair(&b, "user", opts->user);
-	add_pair(&b, "database", opts->database);
+	add_pair(&b, "database",
+		 opts->database ? opts->database : opts->user);
 	add_pair(&b, "application_name", "gameday-probe");
 	buf_add(&b, "", 1);
 	len = htonl((uint32_t)b.len);

@@ -38,8 +38,8 @@ struct sql {
 
 static const struct opt sql_opts[] = {
 	{ .name = "database", .type = OPT_STR,
-	  .off = offsetof(struct sql_opts, database), .def = "postgres",
-	  .help = "the database" },
+	  .off = offsetof(struct sql_opts, database),
+	  .help = "the database; else the one of the user's name" },
 	{ .name = "gauge.*", .type = OPT_LINES,
 	  .off = offsetof(struct sql_opts, gauges),
 	  .help = "a gauge: a SELECT of one number",
@@ -306,8 +306,9 @@ static void sql_connect(struct sql *q)
 	const struct sql_opts *opts = probe_opts(q->probe);
 	char host[ADDR_TEXT], port[16];
 	const char *const values[] = {
-		host, port, opts->user, opts->database, "gameday-probe",
-		"disable", "disable", NULL
+		host, port, opts->user,
+		opts->database ? opts->database : opts->user,
+		"gameday-probe", "disable", "disable", NULL
 	};
 	struct err err;
 
