@@ -97,6 +97,6 @@ const struct part_ops part_shop = {
 	.prepare = shop_prepare,
 	.server = shop_server,
 	.line = shop_line,
-	.probe = &probe_health,
+	.probe = &stack_probe_health,
 	.info = shop_info,
 };

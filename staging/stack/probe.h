@@ -43,7 +43,7 @@ void probe_start(struct probe *probe, struct loop *loop, const struct addr *to,
 /* Ends it; fine on one that was never started (zeroed) or is done. */
 void probe_stop(struct probe *probe);
 
-extern const struct probe_ops stack_probe_postgres, stack_probe_redis, stack_probe_kafka,
-	probe_health;
+extern const struct probe_ops stack_probe_postgres, stack_probe_redis,
+	stack_probe_kafka, stack_probe_health;
 
 #endif

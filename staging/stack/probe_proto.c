@@ -135,7 +135,9 @@ static enum probe_verdict postgres_check(struct probe *probe)
 	return verdict;
 }
 
-const struct probe_ops stack_probe_postgres = { postgres_ask, postgres_check };
+const struct probe_ops stack_probe_postgres = {
+	postgres_ask, postgres_check
+};
 
 /* Redis: inline commands. */
 
@@ -293,4 +295,4 @@ static enum probe_verdict health_check(struct probe *probe)
 							  : PROBE_YES;
 }
 
-const struct probe_ops probe_health = { health_ask, health_check };
+const struct probe_ops stack_probe_health = { health_ask, health_check };
