@@ -172,8 +172,8 @@ static void test_http(void **state)
 	web.status = 204;
 	web.body = "";
 	await(&b, "probe.web.ok = 1 and probe.web.last > 0");
-	bench_done(&b);
 	httpd_free(web.httpd);
+	bench_done(&b);
 }
 
 static void test_metrics(void **state)
@@ -198,8 +198,8 @@ static void test_metrics(void **state)
 	web.status = 500;
 	await(&b, "probe.m.ok = 0");
 	assert_true(isnan(value_of(&b, "pool.active")));
-	bench_done(&b);
 	httpd_free(web.httpd);
+	bench_done(&b);
 }
 
 static void expect_sum(const char *text, const char *selector, double want)
