@@ -78,8 +78,9 @@ static void fold_fault(json_t *r, const json_t *e)
 		copy_as(r, "reverted_s", e, "t");
 		copy_as(r, "revert_real_ms", e, "real_ms");
 		copy_as(r, "verified_gone", e, "verified");
-		copy(r, e, "remove");
 	}
+	if (strcmp(to, "left") == 0)
+		copy(r, e, "remove");
 	if (strcmp(to, "left") == 0 || strcmp(to, "failed") == 0)
 		copy_as(r, "error", e, "why");
 }
