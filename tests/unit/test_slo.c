@@ -79,13 +79,13 @@ static void test_errors_above_the_target(void **state)
 
 	(void)state;
 	for (int s = 0; s < 10; s++)
-		second(w, s, 200, 200, s < 2, 0);
-	expect_why(&all_targets, w, "");	/* 2 of 2002: 0.0999 % */
+		second(w, s, 2000, 2000, 2, 0);
+	expect_why(&all_targets, w, "");	/* 20 of 20020 */
 	windows_free(w);
 	w = windows_new(apis, 1);
 	for (int s = 0; s < 10; s++)
-		second(w, s, 200, 200, s < 3, 0);
-	expect_why(&all_targets, w, "errors");
+		second(w, s, 2000, 2000, s ? 2 : 3, 0);
+	expect_why(&all_targets, w, "errors");	/* 21 of 20021 */
 	windows_free(w);
 }
 

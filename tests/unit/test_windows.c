@@ -122,6 +122,12 @@ static void test_the_ring_forgets(void **state)
 	assert_int_equal(windows_sum(w, "all", 5000, &sum), 0);
 	assert_int_equal(sum.seconds, WINDOWS_SECONDS);
 	assert_int_equal(sum.ok, 0);
+	/* what was left out is empty, whatever the ring had there */
+	for (int64_t s = 3000; s < 5000; s++)
+		windows_add(w, s, &one, 1);
+	windows_add(w, 5010, &one, 1);
+	assert_int_equal(windows_sum(w, "all", 11, &sum), 0);
+	assert_int_equal(sum.ok, 1);
 	/* a gap longer than the ring begins anew */
 	windows_add(w, 9000, &one, 1);
 	assert_int_equal(windows_sum(w, "all", 5000, &sum), 0);
