@@ -145,8 +145,8 @@ static const char ten_ms[] =
 
 static void a_starved_thread_shows(void **state)
 {
-	struct worker worker;
-	struct world w;
+	static struct worker worker;
+	static struct world w;
 
 	(void)state;
 	world_init(&w, ten_ms);
@@ -160,8 +160,8 @@ static void a_starved_thread_shows(void **state)
 
 static void the_time_of_a_thread_is_measured(void **state)
 {
-	struct worker worker;
-	struct world w;
+	static struct worker worker;
+	static struct world w;
 
 	(void)state;
 	world_init(&w, ten_ms);
