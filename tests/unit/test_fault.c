@@ -204,6 +204,8 @@ struct set {
 	size_t left;
 };
 
+static const char *run_name = "run-1";
+
 static void on_event(void *arg, const struct fault_event *e)
 {
 	struct set *s = arg;
@@ -257,7 +259,7 @@ static void make(struct set *s, const char *text, enum loop_backend backend,
 	assert_int_equal(loop_new(backend, &s->loop, &err), 0);
 	s->allow = allow_new();
 	args = (struct faults_args){
-		.env = { .loop = s->loop, .run = "run-1", .speed = 1,
+		.env = { .loop = s->loop, .run = run_name, .speed = 1,
 			 .allow = s->allow },
 		.table = table,
 		.confs = s->confs,
@@ -590,31 +592,28 @@ static void test_adjust(void **state)
 	drop(&s);
 }
 
-/* A name that does not fit is cut, and two of them stay two. */
+/* A mark that does not fit is cut, and two of them stay two. */
 static void test_marks(void **state)
 {
-	char text[512];
 	struct set s;
 	struct buf out;
+	char *one, *two;
 
 	(void)state;
-	snprintf(text, sizeof(text), "[fault %s1]\nkind = test.trace\n"
-		 "[fault %s2]\nkind = test.trace\n"
-		 "[fault a b]\nkind = test.trace\n",
-		 "0123456789012345678901234567890123456789abcdef",
-		 "0123456789012345678901234567890123456789abcdef");
 	buf_init(&out, 0);
-	parse(&s, text);
-	if (s.errs.n == 0) {
-		fault_confs_free(s.confs, s.n);
-		scenario_free(s.sc);
-		errs_done(&s.errs);
-		buf_done(&s.events);
-		make(&s, text, LOOP_VIRTUAL, NULL);
-		faults_describe(s.fs, &out);
-		assert_non_null(strstr(out.data, "gd-run-1-a-b\n"));
-		drop(&s);
-	}
+	run_name = "20261123-140000-a-scenario-with-quite/a-long-name";
+	make(&s, "[fault the-database-1]\nkind = test.trace\n"
+		 "[fault the-database-2]\nkind = test.trace\n",
+	     LOOP_VIRTUAL, NULL);
+	run_name = "run-1";
+	faults_describe(s.fs, &out);
+	one = strstr(out.data, "on gd-");
+	two = strstr(one + 1, "on gd-");
+	assert_non_null(two);
+	assert_int_equal(strcspn(one, "\n"), 3 + 63);
+	assert_true(strncmp(one, two, 3 + 63) != 0);
+	assert_non_null(strstr(one, "quite-a-long"));	/* for an URL */
+	drop(&s);
 	buf_done(&out);
 }
 
