@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -234,6 +235,17 @@ static void fill_env(struct run *r, struct drill_env *env,
 	};
 }
 
+/*
+ * Who measures goes before what is measured: on a machine that carries the stack
+ * too, a late timer would be counted as the shop's fault.  Without the right to
+ * it the audit says how late it was.
+ */
+static void go_first(void)
+{
+	if (setpriority(PRIO_PROCESS, 0, -10) < 0)
+		log_debug("no higher priority: %s", strerror(errno));
+}
+
 /* The drill itself. A negative errno: it could not begin. */
 static int drill(struct run *r, struct err *err)
 {
@@ -255,6 +267,7 @@ static int drill(struct run *r, struct err *err)
 	int rc;
 
 	fill_env(r, &env, sources, source_args);
+	go_first();
 	if (!r->opts->quiet) {
 		r->live = live_new(stderr, terminal, r->opts->blind, r->plan);
 		args.line = live_line;
