@@ -170,7 +170,7 @@ static void add_expect(struct plan *p, size_t index)
 	char end[UNITS_TEXT];
 	const char *until, *word = "until ";
 
-	if (x->by != NSEC_NEVER) {
+	if (x->by) {
 		word = "by ";
 		until = units_fmt_duration(end, x->by);
 	} else if (x->to_event) {

@@ -27,13 +27,13 @@ struct plan_scenario {
 };
 
 /*
- * Either `when` holds at every second in [from, to], or, if by is not
- * NSEC_NEVER, once in [from, by].
+ * Either `when` holds at every second in [from, to], or, if by is not 0, once
+ * in [from, by].
  */
 struct plan_expect {
 	char *name;
 	struct expr *when;
-	nsec_t from, to, by;		/* to, by: NSEC_NEVER if not given */
+	nsec_t from, to, by;		/* not given: to NSEC_NEVER, by 0 */
 	char *to_event;			/* "first action"; NULL: to */
 	char *in;			/* "no-faults", "without:db-pool", or NULL */
 	const struct scenario_section *section;

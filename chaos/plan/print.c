@@ -167,7 +167,7 @@ static json_t *expect_json(const struct plan_expect *x)
 	set_time(o, "from_s", x->from);
 	set_time(o, "to_s", x->to);
 	set_str(o, "to", x->to_event);
-	set_time(o, "by_s", x->by);
+	set_time(o, "by_s", x->by ? x->by : NSEC_NEVER);
 	set_str(o, "in", x->in);
 	return o;
 }

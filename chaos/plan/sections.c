@@ -115,6 +115,7 @@ struct expect_conf {
 
 static const struct opt expect_opts[] = {
 	{ .name = "by", .type = OPT_DURATION, .off = EXPECT(by),
+	  .flags = OPT_POSITIVE,
 	  .help = "it must hold once until then (instead of 'to')",
 	  .example = "90s" },
 	{ .name = "from", .type = OPT_DURATION, .off = EXPECT(from),
@@ -260,10 +261,9 @@ void plan_read_allow(struct plan *p, struct errs *errs)
 	opt_done(allow_opts, &lists);
 }
 
-/* Milestones that are decided while the drill runs. */
+/* Milestones at which an interval may end. */
 static const char *const milestones[] = {
-	MS_START, MS_EFFECTIVE, MS_IMPACT, MS_DETECTED, MS_ACKNOWLEDGED,
-	MS_FIRST_ACTION, MS_RECOVERED,
+	MS_DETECTED, MS_FIRST_ACTION, MS_RECOVERED,
 };
 
 enum { MILESTONES = sizeof(milestones) / sizeof(milestones[0]) };
@@ -291,7 +291,7 @@ static void read_to(struct plan_expect *x, const char *to, struct errs *errs)
 static void check_expect(const struct plan *p, const struct plan_expect *x,
 			 struct errs *errs)
 {
-	bool by = x->by != NSEC_NEVER;
+	bool by = x->by > 0;
 	nsec_t end = by ? x->by : x->to;
 
 	if (by && (x->to != NSEC_NEVER || x->to_event))
@@ -323,13 +323,11 @@ static void read_expect(const struct plan *p, struct plan_expect *x,
 	scenario_fill(s, expect_opts, &conf, errs);
 	*x = (struct plan_expect){
 		.name = mem_strdup(s->arg), .when = conf.when,
-		.from = conf.from, .to = NSEC_NEVER, .by = NSEC_NEVER,
+		.from = conf.from, .to = NSEC_NEVER, .by = conf.by,
 		.in = mem_strdup(conf.in), .section = s,
 	};
 	conf.when = NULL;	/* moved */
-	if (scenario_value(s, "by"))
-		x->by = conf.by;
-	else if (x->when && expr_within(x->when))
+	if (!x->by && x->when && expr_within(x->when))
 		x->by = x->from + expr_within(x->when);
 	if (conf.to)
 		read_to(x, conf.to, errs);

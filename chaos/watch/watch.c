@@ -56,24 +56,37 @@ struct watch {
 	bool running;
 };
 
-static int watch_value(void *arg, const struct expr_ref *ref, double *ret)
+/* Of a gauge: its value, its rate, or its baseline. */
+static int gauge_value(const struct watch *w, const struct expr_ref *ref,
+		       double *ret)
 {
-	struct watch *w = arg;
+	nsec_t window = ref->window ? ref->window
+				    : WINDOWS_DEFAULT_SECONDS * NSEC_SEC;
 
 	if (!ref->func)
 		return gauges_value(w->gauges, ref->arg, ret);
 	if (!strcmp(ref->func, "rate"))
-		return gauges_rate(w->gauges, ref->arg,
-				   ref->window ? ref->window
-					       : WINDOWS_DEFAULT_SECONDS *
-							 NSEC_SEC,
+		return gauges_rate(w->gauges, ref->arg, window,
 				   loop_now(w->args.loop), ret);
-	if (strcmp(ref->func, "baseline"))
-		return windows_value(w->windows, ref->func, ref->arg,
-				     ref->window, ref->cause, ret);
-	if (!ref->inner)
-		return gauges_baseline(w->gauges, ref->arg, ret);
-	return windows_baseline(w->windows, ref->inner, ref->arg, ret);
+	return gauges_baseline(w->gauges, ref->arg, ret);
+}
+
+static int watch_value(void *arg, const struct expr_ref *ref, double *ret)
+{
+	struct watch *w = arg;
+	bool baseline = ref->func && !strcmp(ref->func, "baseline");
+	int rc;
+
+	if (!ref->func || !strcmp(ref->func, "rate") ||
+	    (baseline && !ref->inner)) {
+		rc = gauge_value(w, ref, ret);
+		/* The checker knows its name: it is only not there yet. */
+		return rc == -ENOENT ? -ENODATA : rc;
+	}
+	if (baseline)
+		return windows_baseline(w->windows, ref->inner, ref->arg, ret);
+	return windows_value(w->windows, ref->func, ref->arg, ref->window,
+			     ref->cause, ret);
 }
 
 static void set_alert(struct watch *w, size_t i, nsec_t t)
