@@ -316,15 +316,21 @@ static void nobody_listens(void **state)
 			"[load l]\nstages = 0s 3\n",
 		.speed = 1, .until = 500 * NSEC_MS, .seed = 1, .threads = 1,
 	};
-	static struct server server;
+	int fd = -1;
+	struct addr a;
+	struct err err;
 	struct result r;
 	uint64_t due;
 
 	(void)state;
-	server_start(&server);
-	s.port = server.port;
-	server_stop(&server);
+	/* Bound, so that nobody else gets the port, and without listen(2). */
+	assert_int_equal(addr_parse("127.0.0.1:0", &a, &err), 0);
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(fd, &a.u.sa, a.len), 0);
+	assert_int_equal(addr_local(fd, &a), 0);
+	s.port = addr_port(&a);
 	run(&s, &r);
+	close(fd);
 	due = r.sum[0][0].due;
 	assert_int_equal(r.sum[0][0].failed[LOAD_CONNECT], due);
 	/* Without think times: they knock every 10 ms and not faster. */
