@@ -201,9 +201,11 @@ jars() {
 	say "getting Kafka's jars (Maven, 43 MB)"
 	rm -rf "$kafka"
 	mkdir -p "$kafka"
-	if ! mvn -q -B -f "$pom" dependency:copy-dependencies -DincludeScope=runtime \
+	# By its full name: a prefix is one more thing to look up.
+	if ! mvn -q -B -f "$pom" -DincludeScope=runtime \
+		org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
 		-DoutputDirectory="$kafka/libs" >"$kafka/maven.log" 2>&1; then
-		grep -m 3 ERROR "$kafka/maven.log" >&2
+		grep -m 1 -o "ERROR.*" "$kafka/maven.log" | cut -c 1-400 >&2
 		say "Maven could not get Kafka: staging will use librdkafka's mock cluster in its place"
 		rm -rf "$kafka/libs"
 		return 0
