@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -28,6 +29,7 @@
 #include "chaos/base/mem.h"
 #include "chaos/fault/fault.h"
 #include "chaos/fault/link.h"
+#include "chaos/fault/rundir.h"
 #include "faults/table.h"
 
 /* --- a proxy that only writes down ------------------------------------- */
@@ -508,27 +510,35 @@ static double best_ms(int fd)
 	return best;
 }
 
-/* It lingers after a goodbye, for its clients; not for a test. */
-static void end_proxy(const struct run *r)
+static json_t *ask(const char *to, const char *path)
 {
-	static const char ask[] = "GET /gameday/instance HTTP/1.1\r\n"
-				  "Host: x\r\nConnection: close\r\n\r\n";
 	struct addr addr;
-	struct err err;
-	char body[256];
+	struct err err = { 0 };
+	char request[256], body[8192];
 	json_t *o;
-	pid_t pid;
+	int n = snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\n"
+			 "Host: x\r\nConnection: close\r\n\r\n", path);
 
-	assert_int_equal(addr_parse(fault_link_socket(r->link), &addr, &err),
-			 0);
-	assert_int_equal(http1_call_wait(&addr, ask, strlen(ask), NSEC_SEC,
-					 body, sizeof(body), &err), 200);
+	assert_int_equal(addr_parse(to, &addr, &err), 0);
+	if (http1_call_wait(&addr, request, (size_t)n, NSEC_SEC, body,
+			    sizeof(body), &err) != 200)
+		fail_msg("%s: %s", path, err.msg);
 	assert_int_equal(json_parse(body, strlen(body), &o, &err), 0);
-	pid = (pid_t)json_int64(o, "pid", 0);
+	return o;
+}
+
+/* It lingers after a goodbye, for its clients; not for a test. */
+static void end_proxy(const char *to)
+{
+	json_t *o = ask(to, "/gameday/instance");
+	pid_t pid = (pid_t)json_int64(o, "pid", 0);
+
 	json_decref(o);
 	assert_true(pid > 1);
 	kill(pid, SIGTERM);
-	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	waitpid(pid, NULL, 0);	/* not ours when the controller died */
+	if (!strncmp(to, "unix:", 5))
+		unlink(to + 5);
 }
 
 /* A proxy of the run's own: started, used, and told goodbye. */
@@ -572,7 +582,93 @@ static void test_own_proxy(void **state)
 	close(fd);
 	pthread_join(thread, NULL);
 	close(listener);
-	end_proxy(r);
+	end_proxy(fault_link_socket(r->link));
+}
+
+/* --- kill -9 with the real proxy --------------------------------------- */
+
+static const char two[] =
+	"[link web]\nupstream = 127.0.0.1:9\n"
+	"[fault d]\nkind = link.delay\nlink = web\ndelay = 30ms\n"
+	"[fault p]\nkind = pool.limit\nlink = web\nsize = 1\n";
+
+/* Dies with one fault in, and the other's request perhaps on its way. */
+static void controller(struct run *r, const char *run, int ready)
+{
+	struct err err = { 0 };
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (allow_add(r->allow, ALLOW_HOST, "127.0.0.1", &err))
+		_exit(1);
+	parse(r, two);
+	if (open_link(r, NULL, run, NULL, &err))
+		_exit(2);
+	make_faults(r, run, 1);
+	arm(r);
+	faults_inject(r->fs, 0);
+	turn_until_state(r, 0, FAULT_INJECTED);
+	if (write(ready, "x", 1) != 1)
+		_exit(3);
+	for (;;) {
+		faults_inject(r->fs, 1);
+		loop_turn(r->loop, 100 * NSEC_MS);
+	}
+}
+
+static size_t toxics_on(const char *to)
+{
+	json_t *o = ask(to, "/proxies/web/toxics");
+	size_t n = json_array_size(o);
+
+	json_decref(o);
+	return n;
+}
+
+static bool journal_there(const char *run)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s.undo", base, run);
+	return !access(path, F_OK);
+}
+
+static void kill_after(struct run *r, int no, nsec_t wait)
+{
+	char run[32], dir[RUNDIR_PATH], to[RUNDIR_PATH + 16], byte;
+	nsec_t end;
+	struct err err;
+	int pair[2];
+	pid_t pid;
+
+	snprintf(run, sizeof(run), "kill-%d-%d", (int)getpid(), no);
+	assert_int_equal(pipe(pair), 0);
+	pid = fork();
+	if (pid == 0)
+		controller(r, run, pair[1]);
+	close(pair[1]);
+	assert_int_equal(read(pair[0], &byte, 1), 1);
+	close(pair[0]);
+	assert_int_equal(fault_run_path(run, dir, &err), 0);
+	snprintf(to, sizeof(to), "unix:%s.proxy", dir);
+	assert_true(toxics_on(to) > 0);
+	nanosleep(&(struct timespec){ 0, wait }, NULL);
+	kill(pid, SIGKILL);
+	end = clock_mono() + 2 * NSEC_SEC;
+	waitpid(pid, NULL, 0);
+	while ((toxics_on(to) || journal_there(run)) && clock_mono() < end)
+		nanosleep(&(struct timespec){ 0, 5000000 }, NULL);
+	assert_int_equal(toxics_on(to), 0);	/* and it still serves */
+	assert_false(journal_there(run));
+	end_proxy(to);
+}
+
+static void test_killed(void **state)
+{
+	static const nsec_t waits[] = { 0, 50 * NSEC_US, 200 * NSEC_US,
+					NSEC_MS, 20 * NSEC_MS };
+
+	for (int i = 0; i < 5; i++)
+		kill_after(*state, i, waits[i]);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -585,6 +681,7 @@ int main(void)
 		TEST(test_goodbye),   TEST(test_pool_limit),
 		TEST(test_link_delay), TEST(test_refused),
 		TEST(test_check),     TEST(test_own_proxy),
+		TEST(test_killed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
