@@ -2,9 +2,11 @@
 """Helpers of the proxy's functional tests: the program, its API, small
 servers, and a PostgreSQL client that is just big enough.  Standard library
 only; every wait has a deadline."""
+import atexit
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import struct
@@ -28,6 +30,13 @@ check.failed = False
 
 def finish():
     sys.exit(1 if check.failed else 0)
+
+
+def stop_at_exit(process):
+    """Whatever a test that failed has left."""
+    if process.poll() is None:
+        process.kill()
+        process.wait()
 
 
 def until(fn, what, seconds=DEADLINE):
@@ -61,6 +70,7 @@ class Proxy:
         argv = [os.path.join(build, "gameday-proxy"), "--api", "127.0.0.1:0",
                 "--ready-fd", str(w)] + (["--stay"] if stay else [])
         self.process = subprocess.Popen(argv + list(args), pass_fds=[w])
+        atexit.register(stop_at_exit, self.process)
         os.close(w)
         with os.fdopen(r) as ready:
             line = ready.readline()
@@ -253,25 +263,25 @@ class Postgres:
 
     def __init__(self, directory):
         self.dir = os.path.join(directory, "data")
-        self.as_user = []
-        if os.geteuid() == 0:
-            self.as_user = ["runuser", "-u", "postgres", "--"]
+        run = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                   cwd="/")
+        os.mkdir(self.dir, 0o700)
+        if os.geteuid() == 0:		# it refuses to run as root
             os.chmod(directory, 0o755)
-            os.mkdir(self.dir)
-            subprocess.check_call(["chown", "postgres", self.dir])
+            shutil.chown(self.dir, "postgres", "postgres")
+            run.update(user="postgres", group="postgres", extra_groups=[])
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.address = f"127.0.0.1:{self.port}"
-        run = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                   cwd="/")
-        subprocess.check_call(self.as_user + [
+        subprocess.check_call([
             f"{self.bin()}/initdb", "-D", self.dir, "-U", "postgres",
             "-A", "trust", "--no-sync"], **run)
-        self.process = subprocess.Popen(self.as_user + [
+        self.process = subprocess.Popen([
             f"{self.bin()}/postgres", "-D", self.dir, "-p", str(self.port),
             "-h", "127.0.0.1", "-k", "", "-c", "fsync=off",
             "-c", "max_connections=200"], **run)
+        atexit.register(stop_at_exit, self.process)
         until(self.up, "PostgreSQL is up")
 
     def up(self):
