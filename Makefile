@@ -21,8 +21,8 @@ werror := $(if $(filter true 1,$(CI)),ON,OFF)
 sources = $(shell git ls-files '*.c' '*.h')
 
 .NOTPARALLEL:
-.PHONY: all help setup check-setup build replay test sanitize bench fuzz soak \
-	kill accept format lint docs docs-check clean
+.PHONY: all help setup check-setup build replay test sanitize bench kill \
+	accept format lint docs docs-check clean
 
 all: check-setup build
 
@@ -30,8 +30,8 @@ help:
 	@sed -n '4,10s/^#   //p' Makefile
 	@echo 'make sanitize           unit tests under ASan and UBSan'
 	@echo 'make kill N=50          kills the controller at seeded moments'
-	@echo 'make accept             the acceptance list, resumable'
-	@echo 'make bench fuzz soak    measured, long; never part of test'
+	@echo 'make accept [T=50]      the acceptance list, resumable'
+	@echo 'make bench              measured; never part of test'
 	@echo 'make format lint        clang-format; the rules a tool can check'
 	@echo 'make docs docs-check    writes docs/reference; fails if it is stale'
 	@echo 'make clean              build/release and build/asan-ubsan'
@@ -63,19 +63,14 @@ sanitize: setup
 		--no-tests=error -L unit -j $(JOBS)
 
 bench: setup build
-	@bash tests/bench/run.sh $(build)
-
-fuzz: setup
-	@bash tests/fuzz/run.sh
-
-soak: setup build
-	@bash tests/soak.sh $(build)
+	@cmake --build $(build) -j $(JOBS) --target benches
+	@for b in $(build)/bench_*; do echo "$${b##*/}:"; $$b || exit 1; done
 
 kill: setup build
-	@bash tests/kill.sh $(build) $(N)
+	@python3 tests/kill/kill.py $(build) $(N)
 
 accept: setup build
-	@bash tests/accept.sh $(build)
+	@bash tests/accept/run.sh $(build) $(T)
 
 format:
 	@clang-format -i $(sources)
@@ -83,11 +78,13 @@ format:
 lint:
 	@bash tests/lint.sh
 
+# One text from the tables of the modules; the test func_docs compares it.
 docs: build
-	@$(gameday) list --reference docs/reference
+	@$(gameday) list >docs/reference/list.txt
 
 docs-check: build
-	@bash tests/docs_check.sh $(build)
+	@$(gameday) list | diff -u docs/reference/list.txt - && \
+		echo 'docs/reference is what the tables say'
 
 clean:
 	rm -rf build/release build/asan-ubsan
