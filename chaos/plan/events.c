@@ -125,7 +125,8 @@ static void add_untimed(struct plan *p, size_t index)
 			      : event_text(f->at, f->at_event);
 
 	add(p, NSEC_NEVER, on, PLAN_INJECT, index, inject_text(f));
-	on = span ? mem_printf("%s%s after inject %s", f->until ? "at most " : "",
+	on = span ? mem_printf("%s%s after inject %s",
+			       f->until ? "at most " : "",
 			       units_fmt_duration(text, span), f->name)
 		  : mem_strdup("at the end");
 	add(p, NSEC_NEVER, on, PLAN_REVERT, index,

@@ -35,7 +35,7 @@ struct plan_expect {
 	struct expr *when;
 	nsec_t from, to, by;		/* not given: to NSEC_NEVER, by 0 */
 	char *to_event;			/* "first action"; NULL: to */
-	char *in;			/* "no-faults", "without:db-pool", or NULL */
+	char *in;		/* "no-faults", "without:db-pool", or NULL */
 	const struct scenario_section *section;
 };
 
@@ -56,7 +56,7 @@ struct plan_event {
 struct plan_options {
 	double speed;
 	bool no_faults;
-	const char *const *without;	/* fault names, NULL-terminated, or NULL */
+	const char *const *without;	/* faults, NULL-terminated; or NULL */
 	bool judge_recorded;		/* replay */
 };
 
@@ -69,7 +69,7 @@ struct plan {
 	struct watch_conf *watch;
 	struct fault_conf *faults;	/* those of this run */
 	size_t n_faults;
-	size_t n_faults_read;		/* behind them: those left out by controls */
+	size_t n_faults_read;		/* behind them: the left out ones */
 	struct fault_link_conf *links;
 	size_t n_links;
 	struct playbook_ref *playbook_ref;	/* NULL: none */

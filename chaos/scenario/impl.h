@@ -10,7 +10,7 @@
 
 enum {
 	SCENARIO_LINE_MAX = 4096,	/* bytes of a line, comment included */
-	SCENARIO_HEADER_MAX = 49,	/* inih r55 cuts a section's name here */
+	SCENARIO_HEADER_MAX = 49,	/* inih r55 cuts its name here */
 	SCENARIO_EXTENDS_MAX = 16,	/* files in a chain */
 	SCENARIO_FILE_MAX = 4 << 20,	/* bytes */
 };

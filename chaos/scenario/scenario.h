@@ -30,7 +30,7 @@ struct scenario_section {
 
 struct section_spec {
 	const char *name;
-	const char *arg;	/* "NAME" when it takes one; NULL: it does not */
+	const char *arg;	/* "NAME" if it takes one; else NULL */
 	bool many;		/* may stand several times (by arg) */
 	const struct opt *opts;
 	size_t size;		/* of the struct that opts fill */
@@ -44,7 +44,7 @@ struct section_spec {
 	const char *summary;	/* one line */
 	/*
 	 * Values are templates: a ${name} that begins with a lower-case letter
-	 * and is no variable of the file's stays as it is ([journey]'s ${user}).
+	 * and is no variable of the file's stays as it is (as ${user} does).
 	 */
 	bool templates;
 };
@@ -59,13 +59,13 @@ struct scenario {
 /* A value that ${NAME} stands for; -ENOENT falls back to the environment. */
 struct scenario_vars {
 	const char *const *v;	/* "name=value", NULL-terminated; or NULL */
-	bool keep_unknown;	/* leave ${x} as it is (playbooks before vars) */
+	bool keep_unknown;	/* leave ${x} (playbooks before vars) */
 };
 
 /*
  * Reads path, follows [scenario] extends (a child's section replaces keys of
- * its parent's section of the same name and arg; repeatable keys are replaced as a
- * whole), applies sets ("section.key=value", "section:arg.key=value";
+ * its parent's section of the same name and arg; repeatable keys are replaced
+ * as a whole), applies sets ("section.key=value", "section:arg.key=value";
  * NULL-terminated or NULL), and checks every section and key against specs
  * (NULL-terminated). *ret is NULL if errs got anything.
  */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Symbolic addresses: "staging:shop" "link:db" "link:db/pool".  Known only
- * once the stack and the links are up; a text that begins with a known symbol has
- * it replaced ("staging:shop/products" → "http://127.0.0.1:4711/products").
+ * once the stack and the links are up; a text that begins with a known symbol
+ * has it replaced ("staging:shop/products" → "http://127.0.0.1:4711/products",
+ * "http://link:web/x" → "http://127.0.0.1:4712/x": a link is host:port).
  */
 #ifndef GD_SCENARIO_SYMBOLS_H
 #define GD_SCENARIO_SYMBOLS_H

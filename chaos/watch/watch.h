@@ -36,7 +36,8 @@ void watch_conf_read(const struct scenario *sc, struct watch_conf **ret,
 void watch_conf_free(struct watch_conf *c);
 const struct watch_slo *watch_conf_slo(const struct watch_conf *c);
 nsec_t watch_conf_stable_for(const struct watch_conf *c);	/* [recovery] */
-const char *watch_conf_severity(const struct watch_conf *c);	/* [detection] */
+/* [detection] */
+const char *watch_conf_severity(const struct watch_conf *c);
 
 /* Each condition of [detect], with its section and key, for the checker. */
 int watch_conf_visit(const struct watch_conf *c,
@@ -56,8 +57,8 @@ struct watch_alert {
 struct watch_second {
 	int64_t second;
 	bool bad;
-	const char *why;	/* "p95" "errors" "throughput" "silent", joined by , */
-	double p95_s, errors, throughput;	/* over the 10 s that end here */
+	const char *why;	/* "p95,errors,throughput,silent" or "" */
+	double p95_s, errors, throughput;	/* of the 10 s to its end */
 	double users;
 	const struct load_row *rows;	/* all threads merged */
 	size_t n;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Sliding windows.  Counts lie in a ring and are summed when asked: a minute of
- * four APIs is 240 additions.  A second's latencies are kept encoded, some hundred
- * bytes each, and the windows that were asked for since the last second are
- * remembered, because conditions repeat them.
+ * four APIs is 240 additions.  A second's latencies are kept encoded, some
+ * hundred bytes each, and the windows that were asked for since the last second
+ * are remembered, because conditions repeat them.
  */
 #include "chaos/watch/windows.h"
 

@@ -1,6 +1,6 @@
 // links: gd_watch
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The SQL and the round-trip probe against a real PostgreSQL of the test's own. */
+/* The SQL and the round-trip probe, on a PostgreSQL of the test's own. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -266,7 +266,7 @@ static void test_ten_mistakes_are_ten_errors(void **state)
 		{ 7, "duplicate key 'time' (the first is in line 4)" },
 		{ 8, "taste" },
 		{ 9, "neither" },
-		{ 10, "duplicate section '[fruit a]' (the first is in line 3)" },
+		{ 10, "duplicate section '[fruit a]' (the first is in" },
 		{ 12, "needs a name" },
 		{ 14, "needs 'time'" },
 		{ 15, "'${NO_SUCH_VARIABLE}'" },
