@@ -120,6 +120,11 @@ static void target_read(const struct scenario_section *s,
 		.section = s,
 	};
 	opt_done(target_opts, &conf);
+	if (strncmp(ret->url, "link:", 5) == 0)
+		scenario_error(s, "url", errs,
+			       "a link is an address and no URL: write "
+			       "http://%s",
+			       ret->url);
 	if (!*ret->url || symbols_is(ret->url))
 		return;
 	if (http1_url_parse(ret->url, &url, &err) < 0)

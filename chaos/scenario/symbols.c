@@ -67,9 +67,25 @@ const char *symbols_get(const struct symbols *s, const char *name)
 	return symbol ? symbol->value : NULL;
 }
 
+/*
+ * Past "http://" before a symbol, for a link is no URL by itself; but
+ * "http://staging:8080" is a host with a port.
+ */
+static const char *symbol_in(const char *text)
+{
+	const char *name = strncmp(text, "http://", 7) ? text : text + 7;
+	const char *colon = strchr(name, ':');
+
+	if (name != text && colon && isdigit((unsigned char)colon[1]))
+		return text;
+	return name;
+}
+
 int symbols_is(const char *text)
 {
-	return !strncmp(text, "staging:", 8) || !strncmp(text, "link:", 5);
+	const char *name = symbol_in(text);
+
+	return !strncmp(name, "staging:", 8) || !strncmp(name, "link:", 5);
 }
 
 /* "link:db" leads "link:db/pool", and not "link:db2". */
@@ -112,11 +128,15 @@ static int unknown(const struct symbols *s, const char *text, struct err *err)
 int symbols_expand(const struct symbols *s, const char *text, char **ret,
 		   struct err *err)
 {
-	const struct symbol *symbol = longest(s, text);
+	const char *name = symbol_in(text);
+	const struct symbol *symbol = longest(s, name);
+	int scheme = (int)(name - text);
 
+	if (symbol && strstr(symbol->value, "://"))
+		scheme = 0;
 	if (symbol)
-		*ret = mem_printf("%s%s", symbol->value,
-				  text + strlen(symbol->name));
+		*ret = mem_printf("%.*s%s%s", scheme, text, symbol->value,
+				  name + strlen(symbol->name));
 	else if (symbols_is(text))
 		return unknown(s, text, err);
 	else

@@ -46,6 +46,9 @@ static void test_expand(void **state)
 	expect("link:db/pool", "unix:/run/p.sock:/links/db/pool");
 	expect("http://example.org/link:db", "http://example.org/link:db");
 	expect("10.0.0.1:80", "10.0.0.1:80");
+	expect("http://link:db/x?y", "http://127.0.0.1:5555/x?y");
+	expect("http://staging:shop/x", "http://127.0.0.1:4711/x");
+	expect("http://staging:8080/x", "http://staging:8080/x");
 }
 
 static void test_unknown_symbols(void **state)
@@ -65,6 +68,8 @@ static void test_unknown_symbols(void **state)
 	assert_true(symbols_is("staging:x"));
 	assert_true(symbols_is("link:x"));
 	assert_false(symbols_is("links:x"));
+	assert_true(symbols_is("http://link:x"));
+	assert_false(symbols_is("http://link:80"));
 	symbols_free(s);
 }
 
