@@ -271,12 +271,26 @@ static int start_guardian(struct faults *fs, const struct undo_header *header,
 	return guardian_start(&args, &fs->guardian, err);
 }
 
+/* It names files, and is kept whole in the journal's header. */
+static int check_run(const char *run, struct err *err)
+{
+	const size_t max = sizeof(((struct undo_header *)NULL)->run) - 1;
+
+	if (*run && strlen(run) <= max && *run != '.' && !strchr(run, '/'))
+		return 0;
+	return err_set(err, -EINVAL, "the run's id '%s' cannot name a file, "
+		       "or is longer than %zu bytes", run, max);
+}
+
 static int arm(struct faults *fs, struct err *err)
 {
 	struct undo_header header;
 	int rc = prepare_all(fs, err);
 
 	if (rc || !fs->args.guardian || fs->args.n == 0)
+		return rc;
+	rc = check_run(fs->args.env.run, err);
+	if (rc)
 		return rc;
 	header_init(fs, &header);
 	rc = undo_journal_create(&header, fs->records, fs->args.n,

@@ -31,8 +31,10 @@ struct life {
 	const struct guardian_ward *ward;
 	struct {
 		bool gone;	/* verified, and not injected since */
-		uint64_t order;	/* of its last inject; 0: none known */
+		uint64_t order;	/* of its last inject; 0: it never was */
 		enum undo_state state;
+		double t;	/* drill s of the last attempt */
+		nsec_t real;	/* what that took */
 		char why[160];
 	} v[UNDO_RECORDS];
 	uint64_t injects, seq;
@@ -68,16 +70,14 @@ static double drill_seconds(const struct life *l)
 }
 
 /* A line of the run's undo.jsonl, in the form of events.jsonl. */
-static void say(struct life *l, size_t i, nsec_t real, const char *reason)
+static void say(struct life *l, size_t i, const char *reason)
 {
 	const struct undo_record *r = &l->ward->records[i];
 	bool gone = l->v[i].state == UNDO_GONE;
 	char line[2048], why[160], command[512];
+	ssize_t written;
 	int n;
 
-	undo_journal_note(l->ward->journal, r->index, gone ? "gone" : "left");
-	if (l->ward->log_fd < 0)
-		return;
 	plain(why, sizeof(why), gone ? "" : l->v[i].why);
 	plain(command, sizeof(command), gone ? "" : r->command);
 	n = snprintf(line, sizeof(line),
@@ -86,14 +86,27 @@ static void say(struct life *l, size_t i, nsec_t real, const char *reason)
 		     "\"kind\":\"%s\",\"from\":\"reverting\",\"to\":\"%s\","
 		     "\"real_ms\":%.3f,\"verified\":\"%s\",\"why\":\"%s%s%s\","
 		     "\"remove\":\"%s\"}\n",
-		     drill_seconds(l), l->ward->host,
-		     (unsigned long long)++l->seq, r->fault, r->kind,
-		     gone ? "gone" : "left", (double)real / NSEC_MS,
+		     l->v[i].t, l->ward->host, (unsigned long long)++l->seq,
+		     r->fault, r->kind, gone ? "gone" : "left",
+		     (double)l->v[i].real / NSEC_MS,
 		     state_word[l->v[i].state], reason, *why ? ": " : "", why,
 		     command);
-	if (n > 0 && (size_t)n < sizeof(line) &&
-	    write(l->ward->log_fd, line, (size_t)n) < 0)
-		return;		/* a full disk: the undo goes on */
+	if (n <= 0 || (size_t)n >= sizeof(line))
+		return;
+	written = write(l->ward->log_fd, line, (size_t)n);
+	(void)written;		/* a full disk changes nothing */
+}
+
+/*
+ * What a controller that died did not live to write.  One that asked for a
+ * revert may have died before the answer, so those that are gone since are told
+ * too.  After all undo: a disk that hangs must not hold it up.
+ */
+static void say_all(struct life *l, const char *reason)
+{
+	for (size_t i = 0; l->ward->log_fd >= 0 && i < l->ward->n; i++)
+		if (l->v[i].order || !l->v[i].gone)
+			say(l, i, reason);
 }
 
 /* --- undoing ----------------------------------------------------------- */
@@ -114,18 +127,21 @@ static void rest(nsec_t real)
 }
 
 /* One attempt. *ret_rc: of the revert itself. */
-static bool undo_once(struct life *l, size_t i, nsec_t *ret_real, int *ret_rc)
+static bool undo_once(struct life *l, size_t i, int *ret_rc)
 {
 	const struct undo_record *r = &l->ward->records[i];
 	struct err err = { 0 };
 	nsec_t start = clock_mono();
 
 	*ret_rc = undo_revert(r, &err);
-	*ret_real = clock_mono() - start;
+	l->v[i].real = clock_mono() - start;
+	l->v[i].t = drill_seconds(l);
 	l->v[i].state = undo_verify(r, &err);
 	l->v[i].gone = l->v[i].state == UNDO_GONE;
 	snprintf(l->v[i].why, sizeof(l->v[i].why), "%.159s",
 		 l->v[i].gone ? "" : *err.msg ? err.msg : "still there");
+	if (l->v[i].gone)
+		undo_journal_note(l->ward->journal, r->index, "gone");
 	return l->v[i].gone;
 }
 
@@ -138,13 +154,12 @@ static void undo_asked(struct life *l, uint32_t i)
 
 	if (i >= l->ward->n)
 		return;
-	while (!undo_once(l, i, &msg.real, &rc) &&
-	       clock_mono() + pause < end) {
+	while (!undo_once(l, i, &rc) && clock_mono() + pause < end) {
 		rest(pause);
 		pause *= 2;
 	}
-	say(l, i, msg.real, "asked");
 	msg.state = l->v[i].state;
+	msg.real = l->v[i].real;
 	snprintf(msg.why, sizeof(msg.why), "%s", l->v[i].why);
 	/* If it cannot be told the controller has other troubles. */
 	reply(l->ward->sock, &msg, sizeof(msg));
@@ -171,7 +186,7 @@ static size_t sort_lifo(const struct life *l, size_t dst[UNDO_RECORDS])
 }
 
 /* All that is not gone yet, once. How many are left. */
-static size_t undo_round(struct life *l, const char *reason)
+static size_t undo_round(struct life *l)
 {
 	const struct undo_record *r, *hung = NULL;
 	size_t order[UNDO_RECORDS];
@@ -179,7 +194,6 @@ static size_t undo_round(struct life *l, const char *reason)
 
 	for (size_t k = 0; k < n; k++) {
 		size_t i = order[k];
-		nsec_t real;
 		int rc;
 
 		r = &l->ward->records[i];
@@ -191,30 +205,26 @@ static size_t undo_round(struct life *l, const char *reason)
 			left++;
 			continue;
 		}
-		if (undo_once(l, i, &real, &rc))
-			say(l, i, real, reason);
-		else
-			left++;
+		left += !undo_once(l, i, &rc);
 		if (rc == -ETIMEDOUT)
 			hung = r;
 	}
 	return left;
 }
 
-static void undo_all(struct life *l, const char *reason)
+static size_t undo_all(struct life *l, const char *reason)
 {
 	nsec_t end = clock_mono() + PATIENCE, pause = BACKOFF_MIN;
 	size_t left;
 
-	while ((left = undo_round(l, reason)) && clock_mono() < end) {
+	while ((left = undo_round(l)) && clock_mono() < end) {
 		rest(pause);
 		pause = pause * 2 < BACKOFF_MAX ? pause * 2 : BACKOFF_MAX;
 	}
-	for (size_t i = 0; i < l->ward->n; i++)
-		if (!l->v[i].gone)
-			say(l, i, 0, reason);
+	say_all(l, reason);
 	if (!left)
 		undo_journal_unlink(l->ward->journal);
+	return left;
 }
 
 /* --- the end ----------------------------------------------------------- */
@@ -244,12 +254,9 @@ static _Noreturn void undo_and_leave(struct life *l, const char *reason)
 {
 	struct guardian_ward dead = *l->ward;
 	char line[96];
-	size_t left = 0;
+	size_t left = undo_all(l, reason);
 	int n;
 
-	undo_all(l, reason);
-	for (size_t i = 0; i < l->ward->n; i++)
-		left += !l->v[i].gone;
 	n = snprintf(line, sizeof(line), "{\"stopped\":true,\"gone\":%zu,"
 		     "\"left\":%zu}\n", l->ward->n - left, left);
 	if (l->client >= 0)

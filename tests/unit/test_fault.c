@@ -664,6 +664,9 @@ static void test_arm_fails(void **state)
 	try_arm("[fault a]\nkind = test.trace\nfail = prepare\n", base, "'a'");
 	/* No run directory: the guardian cannot be told where to write. */
 	try_arm("[fault a]\nkind = test.trace\n", "/nonexistent", "undo.jsonl");
+	run_name = "../run";
+	try_arm("[fault a]\nkind = test.trace\n", base, "cannot name a file");
+	run_name = "run-1";
 	/* No room for the journal. */
 	setenv("GAMEDAY_UNDO_DIR", "/dev/null/undo", 1);
 	try_arm("[fault a]\nkind = test.trace\n", base, "/dev/null");
