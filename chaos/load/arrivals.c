@@ -269,7 +269,8 @@ uint64_t arrivals_digest(const struct arrivals *a)
 	const struct worker_args *args = &a->group->worker->args;
 	uint64_t sum = 0;
 
-	for (uint64_t i = args->index; i < DIGEST_ARRIVALS; i += args->threads) {
+	for (uint64_t i = args->index; i < DIGEST_ARRIVALS;
+	     i += args->threads) {
 		struct script script;
 
 		script_init(&script, conf_of(a), args->seed,

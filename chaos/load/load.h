@@ -35,7 +35,7 @@ const char *load_phase_name(enum load_phase p);
 struct load_conf;
 extern const struct section_spec load_target_section, load_journey_section,
 	load_load_section;
-/* *ret NULL: there were errors, or no [load] at all. The scenario outlives it. */
+/* *ret NULL: errors, or no [load] at all. The scenario must outlive it. */
 void load_conf_read(const struct scenario *sc, struct load_conf **ret,
 		    struct errs *errs);
 void load_conf_free(struct load_conf *c);
@@ -103,16 +103,17 @@ struct load_users_row {		/* distinct users by API and phase */
 
 struct load_final {
 	nsec_t send_lag_p99, send_lag_max;	/* real ns */
-	double cpu_max_5s;	/* busiest load thread over 5 s, share of a core */
+	double cpu_max_5s;	/* busiest thread over 5 s, share of a core */
 	double open_planned, open_achieved;	/* arrivals; 0: closed only */
 	double fd_share, port_share;		/* highest use, 0..1 */
 	uint64_t emfile, eaddrnotavail;
 	uint64_t connects, users_max, requests;
 	uint64_t censored[64];	/* by API: unanswered or unsent at the end */
 	uint64_t users_affected;/* distinct users with a failed request */
-	struct load_users_row *users;	/* owned by the caller of the callback */
+	struct load_users_row *users;	/* the caller's: copy it */
 	size_t n_users;
-	uint64_t decisions;	/* digest of all draws: same seed, same digest */
+	/* Digest of what users draw first: same seed and file, same digest. */
+	uint64_t decisions;
 };
 
 struct load_adjust {
@@ -122,7 +123,7 @@ struct load_adjust {
 
 struct load_args {
 	const struct load_conf *conf;
-	struct loop *loop;		/* the controller's: callbacks run there */
+	struct loop *loop;	/* the controller's: callbacks run there */
 	struct drill_clock clock;
 	uint64_t seed;
 	unsigned threads;		/* 0: chosen */

@@ -27,7 +27,7 @@ struct request {
 	bool head;		/* HEAD: its answer has no body */
 	bool sends_length;
 	struct template start;	/* up to Content-Length */
-	struct buf fixed;	/* all of it, if no value is in it; else empty */
+	struct buf fixed;	/* all of it if no value is in it, or empty */
 };
 
 /* endpoints: one for each target. ret[conf->n_requests], caller frees. */

@@ -39,7 +39,7 @@ struct user {
 	const struct load_step *next;	/* the request after this pause, or */
 					/* NULL: the script says */
 	const struct request *request;	/* USER_ASKING */
-	nsec_t intended;	/* drill ns: of the request or the think's end */
+	nsec_t intended;	/* drill ns: of the request, or end of think */
 	nsec_t think;		/* of the think it is in, or left in */
 	nsec_t not_before;	/* no new connection before this drill time */
 	uint8_t state;		/* enum user_state */

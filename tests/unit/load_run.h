@@ -97,7 +97,8 @@ static inline void result_free(struct result *r)
 	}
 }
 
-static inline struct load_conf *conf_read(struct setup *s, struct scenario **ret_sc)
+static inline struct load_conf *conf_read(struct setup *s,
+					  struct scenario **ret_sc)
 {
 	struct load_conf *conf = NULL;
 	char text[4096];
