@@ -115,6 +115,7 @@ int link_start_proxy(struct fault_link *l, const char *run, struct err *err)
 	rc = fault_run_dir(run, dir, err);
 	if (rc)
 		return rc;
+	rmdir(dir);	/* only what is above it is needed by now */
 	snprintf(api, sizeof(api), "unix:%s.proxy", dir);
 	if (pipe2(pair, O_CLOEXEC))
 		return err_errno(err, "pipe");
