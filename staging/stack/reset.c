@@ -13,7 +13,7 @@
 
 enum { BODY_CAP = 1 << 20 };
 static const nsec_t reset_call_bound = 20 * NSEC_SEC;
-static const nsec_t drain_bound = 60 * NSEC_SEC;
+static const nsec_t settle_bound = 60 * NSEC_SEC;
 
 /* where: "unix:/path", "host:port" or "http://host:port". */
 static int call(const char *where, const char *method, const char *path,
@@ -42,45 +42,43 @@ static int call(const char *where, const char *method, const char *path,
 	return 0;
 }
 
-/* The sum of records_lag over all partitions, or -1: the shop gives none. */
-static double metrics_lag(const char *text)
+/* The pool is full, every consumer has its share, nothing is left to read. */
+static bool shop_settled(const json_t *status)
 {
-	static const char name[] = "kafka_consumer_fetch_manager_records_lag{";
-	double sum = -1;
-	const char *at = text;
+	int64_t max = json_int64(status, "pool/max", 0);
+	int64_t open = json_int64(status, "pool/idle", 0) +
+		       json_int64(status, "pool/active", 0);
+	int64_t consumers = json_int64(status, "consumers/count", 1);
 
-	while ((at = strstr(at, name))) {
-		const char *value = strstr(at, "} ");
-
-		if (!value)
-			break;
-		if ((at == text || at[-1] == '\n') && sum < 0)
-			sum = 0;
-		if (at == text || at[-1] == '\n')
-			sum += strtod(value + 2, NULL);
-		at = value;
-	}
-	return sum;
+	if (consumers > STACK_PARTITIONS)
+		consumers = STACK_PARTITIONS;	/* the rest stays idle */
+	return open >= max &&
+	       json_int64(status, "consumers/assigned", 0) >= consumers &&
+	       json_int64(status, "consumers/lag", 0) == 0;
 }
 
-/* The shop drops what belongs to another epoch; it has to read it first. */
-static int drain(const char *management, char *body, struct err *err)
+/* What is left in the topic is of another epoch: the shop reads and drops it. */
+static int settle(const char *management, char *body, struct err *err)
 {
-	nsec_t until = clock_mono() + drain_bound;
-	double lag;
-	int rc;
+	nsec_t until = clock_mono() + settle_bound;
 
 	for (;;) {
-		rc = call(management, "GET", "/actuator/prometheus", body, err);
+		json_t *status;
+		bool settled;
+		int rc = call(management, "GET", "/admin/status", body, err);
+
+		if (!rc)
+			rc = json_parse(body, strlen(body), &status, err);
 		if (rc)
 			return rc;
-		lag = metrics_lag(body);
-		if (lag <= 0)
+		settled = shop_settled(status);
+		json_decref(status);
+		if (settled)
 			return 0;
 		if (clock_mono() > until)
-			return err_set(err, -ETIMEDOUT, "the topic still has "
-				       "%.0f messages of the last run after "
-				       "60 s", lag);
+			return err_set(err, -ETIMEDOUT, "the shop has not "
+				       "settled 60 s after its reset: %.200s",
+				       body);
 		poll(NULL, 0, 50);
 	}
 }
@@ -96,5 +94,5 @@ int stack_reset(const json_t *info, struct err *err)
 	rc = call(proxy, "POST", "/reset", body, err);
 	if (!rc)
 		rc = call(management, "POST", "/admin/reset", body, err);
-	return rc ? rc : drain(management, body, err);
+	return rc ? rc : settle(management, body, err);
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The staging stack: two at once, what survives whom, and that nothing is left.
 # timeout: 180
+# serial
 set -u
 build=$1
 gameday=$build/gameday
