@@ -139,7 +139,10 @@ struct load_args {
 
 struct load_ops {
 	const char *name;
-	/* Resolves targets, checks limits (descriptors, ports). May block. */
+	/*
+	 * Resolves targets, connects once to each, checks limits (descriptors,
+	 * ports). May block for 3 real seconds a target, and for DNS.
+	 */
 	int (*open)(const struct load_args *args, void **ret, struct err *err);
 	int (*start)(void *load, struct err *err);	/* at args->from */
 	/* From t (drill ns) on, intended starts are of this phase. */

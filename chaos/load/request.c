@@ -3,11 +3,14 @@
 #include "chaos/load/request.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "chaos/base/http1.h"
 #include "chaos/base/mem.h"
+
+static const nsec_t REACH_REAL = 3 * NSEC_SEC;
 
 static int url_resolve(const struct http1_url *url, struct endpoint *ep,
 		       struct err *err)
@@ -65,6 +68,29 @@ int endpoint_resolve(const struct load_target *target,
 		return err_prefix(err, "[target %s]", target->name);
 	prefix_set(&ep, url.path);
 	*ret = ep;
+	return 0;
+}
+
+int endpoint_reach(const struct endpoint *ep, const struct load_target *target,
+		   struct err *err)
+{
+	nsec_t deadline = clock_mono() + REACH_REAL, left;
+	AUTO_CLOSE int fd = -1;
+	struct pollfd poll_fd = { .events = POLLOUT };
+	char text[ADDR_TEXT];
+	int rc = addr_connect(&ep->addr, &fd, err), n = 0;
+
+	poll_fd.fd = fd;
+	while (rc == -EINPROGRESS && n <= 0) {
+		left = deadline - clock_mono();
+		n = left > 0 ? poll(&poll_fd, 1, (int)(left / NSEC_MS) + 1) : 1;
+		if (n > 0)
+			rc = left > 0 ? addr_connected(fd) : -ETIMEDOUT;
+	}
+	if (rc < 0)
+		return err_set(err, rc, "[target %s]: nothing answers at %s: "
+			       "%s", target->name, addr_fmt(&ep->addr, text),
+			       strerror(-rc));
 	return 0;
 }
 

@@ -21,6 +21,13 @@ int endpoint_resolve(const struct load_target *target,
 		     const struct symbols *symbols, const struct allow *allow,
 		     struct endpoint *ret, struct err *err) MUST_CHECK;
 
+/*
+ * One connect, closed again: a run against nothing is to fail before it begins.
+ * Blocks, for at most 3 real seconds.
+ */
+int endpoint_reach(const struct endpoint *ep, const struct load_target *target,
+		   struct err *err) MUST_CHECK;
+
 struct request {
 	const struct load_step *step;
 	size_t target;

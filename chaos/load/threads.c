@@ -216,6 +216,9 @@ static int targets_resolve(struct run *run, struct err *err)
 					  run->args.allow, &run->endpoints[i],
 					  err);
 
+		if (rc == 0)
+			rc = endpoint_reach(&run->endpoints[i],
+					    &c->targets[i], err);
 		if (rc < 0)
 			return rc;
 	}

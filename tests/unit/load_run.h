@@ -38,6 +38,8 @@ struct setup {
 	/* Called once each turn with the drill time; may be NULL. */
 	void (*act)(struct setup *s, void *load, nsec_t now);
 	int acted;
+	void (*opened)(struct setup *s);	/* after open; may be NULL */
+	int fd;
 };
 
 static inline void on_snapshot(void *arg, const struct load_snapshot *s)
@@ -159,6 +161,8 @@ static inline void run(struct setup *s, struct result *r)
 	args.loop = loop;
 	if (load_threads.open(&args, &load, &err) < 0)
 		fail_msg("%s", err.msg);
+	if (s->opened)
+		s->opened(s);
 	assert_int_equal(load_threads.start(load, &err), 0);
 	while (loop_now_fresh(loop) < s->until) {
 		loop_turn(loop, 5 * NSEC_MS);

@@ -63,7 +63,8 @@ static void counts_equal_the_servers(void **state)
 	assert_int_equal(server.by_path['c'], of[CHUNKED]->ok);
 	assert_int_equal(server.by_path['l'], of[LAST]->ok);
 	assert_int_equal(server.by_path['e'], of[EXTRA]->ok);
-	assert_int_equal(server.accepted, r.final.connects);
+	/* And the one by which open() saw that somebody is there. */
+	assert_int_equal(server.accepted, r.final.connects + 1);
 	assert_int_equal(server.resets, 0);
 	assert_int_equal(r.final.users_max, 40);
 	assert_int_equal(hist_count(of[OK]->response), of[OK]->ok);
@@ -123,28 +124,32 @@ static void failures_have_their_causes(void **state)
 	server_stop(&server);
 }
 
-static void nobody_listens(void **state)
+/* Keeps the port, so that nobody else gets it, and listens no more. */
+static void deafen(struct setup *s)
+{
+	shutdown(s->fd, SHUT_RDWR);
+}
+
+static void nobody_listens_any_more(void **state)
 {
 	struct setup s = {
 		.text = "[journey a]\nstep = GET /ok\n"
 			"[load l]\nstages = 0s 3\n",
 		.speed = 1, .until = 500 * NSEC_MS, .seed = 1, .threads = 1,
+		.opened = deafen,
 	};
-	int fd = -1;
 	struct addr a;
 	struct err err;
 	struct result r;
 	uint64_t due;
 
 	(void)state;
-	/* Bound, so that nobody else gets the port, and without listen(2). */
 	assert_int_equal(addr_parse("127.0.0.1:0", &a, &err), 0);
-	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(bind(fd, &a.u.sa, a.len), 0);
-	assert_int_equal(addr_local(fd, &a), 0);
+	assert_int_equal(addr_listen(&a, 16, &s.fd, &err), 0);
+	assert_int_equal(addr_local(s.fd, &a), 0);
 	s.port = addr_port(&a);
 	run(&s, &r);
-	close(fd);
+	close(s.fd);
 	due = r.sum[0][0].due;
 	assert_int_equal(r.sum[0][0].failed[LOAD_CONNECT], due);
 	/* Without think times: they knock every 10 ms and not faster. */
@@ -154,6 +159,35 @@ static void nobody_listens(void **state)
 	assert_int_equal(r.users[0].unserved, 3);
 	assert_int_equal(r.users[0].raw, due);
 	result_free(&r);
+}
+
+static void an_unreachable_target_is_no_run(void **state)
+{
+	struct setup s = { .text = "[journey a]\nstep = GET /ok\n"
+				   "[load l]\nstages = 0s 3\n" };
+	struct allow *allow = allow_loopback();
+	struct load_args args = { .allow = allow, .clock.speed = 1 };
+	struct scenario *sc = NULL;
+	struct load_conf *conf;
+	void *load = NULL;
+	struct addr a;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(addr_parse("127.0.0.1:0", &a, &err), 0);
+	assert_int_equal(addr_listen(&a, 16, &s.fd, &err), 0);
+	assert_int_equal(addr_local(s.fd, &a), 0);
+	s.port = addr_port(&a);
+	deafen(&s);
+	conf = conf_read(&s, &sc);
+	args.conf = conf;
+	assert_int_equal(load_threads.open(&args, &load, &err), -ECONNREFUSED);
+	assert_non_null(strstr(err.msg, "[target t]: nothing answers at 127"));
+	assert_null(load);
+	close(s.fd);
+	load_conf_free(conf);
+	scenario_free(sc);
+	allow_free(allow);
 }
 
 static void a_refused_target_gets_no_connect(void **state)
@@ -206,7 +240,7 @@ static void an_idle_connection_is_reopened_in_silence(void **state)
 	run(&s, &r);
 	assert_true(r.sum[0][0].due >= 9 * 2);
 	assert_int_equal(r.sum[0][0].ok, r.sum[0][0].due);
-	assert_int_equal(server.accepted, r.sum[0][0].due);
+	assert_int_equal(server.accepted, r.sum[0][0].due + 1);
 	result_free(&r);
 	server_stop(&server);
 }
@@ -227,7 +261,7 @@ static void connections_are_kept(void **state)
 	s.port = server.port;
 	run(&s, &r);
 	assert_true(r.sum[0][0].ok > 100);
-	assert_int_equal(server.accepted, 5);
+	assert_int_equal(server.accepted, 5 + 1);
 	result_free(&r);
 	server_stop(&server);
 }
@@ -418,19 +452,24 @@ static void freed_at_any_time(void **state)
 
 static void stopped_before_it_began(void **state)
 {
-	struct setup s = { .text = closed_150, .port = 1 };
+	static struct server server;
+	struct setup s = { .text = closed_150 };
 	struct allow *allow = allow_loopback();
 	struct scenario *sc = NULL;
-	struct load_conf *conf = conf_read(&s, &sc);
+	struct load_conf *conf;
 	struct result r;
 	struct load_args args = {
-		.conf = conf, .threads = 2, .allow = allow, .clock.speed = 1,
+		.threads = 2, .allow = allow, .clock.speed = 1,
 		.snapshot = on_snapshot, .done = on_done, .arg = &r,
 	};
 	struct err err;
 	void *load;
 
 	(void)state;
+	server_start(&server);
+	s.port = server.port;
+	conf = conf_read(&s, &sc);
+	args.conf = conf;
 	result_init(&r, 0);
 	assert_int_equal(loop_new(LOOP_EPOLL, &args.loop, &err), 0);
 	assert_int_equal(load_threads.open(&args, &load, &err), 0);
@@ -443,6 +482,7 @@ static void stopped_before_it_began(void **state)
 	load_conf_free(conf);
 	scenario_free(sc);
 	allow_free(allow);
+	server_stop(&server);
 }
 
 int main(void)
@@ -450,7 +490,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(counts_equal_the_servers),
 		cmocka_unit_test(failures_have_their_causes),
-		cmocka_unit_test(nobody_listens),
+		cmocka_unit_test(nobody_listens_any_more),
+		cmocka_unit_test(an_unreachable_target_is_no_run),
 		cmocka_unit_test(a_refused_target_gets_no_connect),
 		cmocka_unit_test(an_idle_connection_is_reopened_in_silence),
 		cmocka_unit_test(connections_are_kept),
