@@ -18,6 +18,8 @@
 
 enum { ADMIN_BODY_MAX = 4096 };
 
+#define RESET_WAIT (10 * NSEC_SEC)	/* real, for the consumers' partitions */
+
 struct admin {
 	struct shop *shop;
 	struct httpd *httpd;
@@ -337,7 +339,8 @@ static void reset_counters(struct shop *shop)
 
 /*
  * Consumers are stopped meanwhile and begin anew: the topic may have been made
- * anew, and whatever is left in it is of another epoch.
+ * anew, and whatever is left in it is of another epoch.  Returns when they
+ * have their partitions, so that a drill may begin.
  */
 static int admin_reset(struct admin *a, struct err *err)
 {
@@ -355,6 +358,8 @@ static int admin_reset(struct admin *a, struct err *err)
 	reset_counters(shop);
 	r2 = consumers_resize(shop->consumers, (int)shop->conf.consumers,
 			      r < 0 ? NULL : err);
+	if (r == 0 && r2 == 0)
+		r2 = consumers_wait_assigned(shop->consumers, RESET_WAIT, err);
 	return r < 0 ? r : r2;
 }
 
