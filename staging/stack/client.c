@@ -214,6 +214,9 @@ int stack_up(const struct stack_conf *conf, int stop_fd,
 	struct stack_paths paths;
 	int rc = stack_paths_init(&paths, conf->name, err);
 
+	if (conf->netns)
+		return err_set(err, -ENOTSUP, "staging has no network "
+			       "namespaces yet: leave netns out");
 	if (!rc)
 		rc = conf_text(conf, &text, err);
 	if (rc)

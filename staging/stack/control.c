@@ -61,7 +61,8 @@ static void on_request(void *arg, const struct httpd_request *req,
 
 	if (!strcmp(req->path, "/status") && !strcmp(req->method, "GET")) {
 		serve_status(sup, resp);
-	} else if (!strcmp(req->path, "/down") && !strcmp(req->method, "POST")) {
+	} else if (!strcmp(req->path, "/down") &&
+		   !strcmp(req->method, "POST")) {
 		resp->status = 202;
 		buf_adds(&resp->body, "{}");
 		sup_stop(sup, "asked to");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where make setup put the broker: its jars in libs, log4j2.properties and, for a
- * quicker start, the class archive kafka.jsa, all in one directory.
+ * Where make setup put the broker: its jars in libs, log4j2.properties and, for
+ * a quicker start, the class archive kafka.jsa, all in one directory.
  */
 #include <dirent.h>
 #include <stdio.h>

@@ -167,8 +167,8 @@ static enum probe_verdict redis_check(struct probe *probe)
 const struct probe_ops stack_probe_redis = { redis_ask, redis_check };
 
 /*
- * Kafka: ApiVersions v0, then Metadata v1, which creates the topic; librdkafka's
- * mock cluster knows no version beyond 2.
+ * Kafka: ApiVersions v0, then Metadata v1, which creates the topic;
+ * librdkafka's mock cluster knows no version beyond 2.
  */
 
 enum { KAFKA_METADATA = 3, KAFKA_API_VERSIONS = 18 };

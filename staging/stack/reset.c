@@ -57,7 +57,7 @@ static bool shop_settled(const json_t *status)
 	       json_int64(status, "consumers/lag", 0) == 0;
 }
 
-/* What is left in the topic is of another epoch: the shop reads and drops it. */
+/* What is left in the topic is of another epoch: it is read and dropped. */
 static int settle(const char *management, char *body, struct err *err)
 {
 	nsec_t until = clock_mono() + settle_bound;
