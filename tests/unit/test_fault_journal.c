@@ -17,11 +17,11 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "chaos/base/buf.h"
 #include "chaos/fault/fault.h"
+#include "tests/unit/fault_await.h"
 
 static char base[64];
 
@@ -192,30 +192,9 @@ static void test_cut_and_broken(void **state)
 
 /* --- recover ----------------------------------------------------------- */
 
-static char state_of(pid_t pid)
-{
-	char path[64], text[256] = "";
-	FILE *f;
-	const char *end;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	f = fopen(path, "r");
-	if (!f)
-		return '-';
-	if (!fgets(text, sizeof(text), f))
-		text[0] = '\0';
-	fclose(f);
-	end = strrchr(text, ')');
-	return end ? end[2] : '-';
-}
-
 static void await_state(pid_t pid, char want)
 {
-	nsec_t end = clock_mono() + 5 * NSEC_SEC;
-
-	while (state_of(pid) != want && clock_mono() < end)
-		nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
-	assert_int_equal(state_of(pid), want);
+	AWAIT(state_of(pid) == want, 5);
 }
 
 static pid_t stopped_process(struct undo_record *r)
