@@ -14,8 +14,8 @@
 #include "chaos/base/err.h"
 
 struct stack_conf {
-	const char *name;	/* "default"; several stacks live side by side: */
-				/* a-z, 0-9 and '-', at most 32 */
+	const char *name;	/* "default"; several live side by side: a-z, */
+				/* 0-9 and '-', at most 32 */
 	double speed;		/* drill seconds per real second */
 	bool netns;		/* each part in a network namespace of its */
 				/* own: not yet, -ENOTSUP */
