@@ -105,8 +105,7 @@ static void on_snapshot(void *arg, const struct load_snapshot *s)
 {
 	struct drill *d = arg;
 
-	if (d->state < DRILL_STOPPING)
-		watch_snapshot(d->watch, s);
+	watch_snapshot(d->watch, s);
 }
 
 static int make_faults(struct drill *d, struct err *err)

@@ -23,6 +23,7 @@ struct drill_fault {
 	size_t index;
 	struct loop_timer inject, revert;
 	nsec_t due;		/* when it should go in; NSEC_NEVER: not known */
+	int64_t times;		/* that it was scheduled, of conf->repeat */
 	struct expr_hold at_hold, until_hold, expect_hold;
 	nsec_t expect_by;	/* the effect must have shown by then */
 	bool injected, decided;	/* decided: its effect event is written */

@@ -201,6 +201,9 @@ void drill_on_second(void *arg, const struct watch_second *s)
 
 	for (size_t i = 0; i < s->n; i++)
 		write_api(d, s->second, &s->rows[i]);
+	/* The last second is cut short: it counts, and is not judged. */
+	if (d->state >= DRILL_STOPPING)
+		return;
 	d->second = *s;
 	d->second.rows = NULL;
 	snprintf(d->second_why, sizeof(d->second_why), "%s",
@@ -213,9 +216,12 @@ void drill_on_gauges(void *arg, int64_t second, const char *const *names,
 		     const double *values, size_t n)
 {
 	struct drill *d = arg;
-	struct buf *b = eventlog_point(&d->log, "gauge", second);
 	nsec_t t = (second + 1) * NSEC_SEC;
+	struct buf *b;
 
+	if (d->state >= DRILL_STOPPING)
+		return;
+	b = eventlog_point(&d->log, "gauge", second);
 	if (d->second.second == second) {
 		json_line_bool(b, "bad", d->second.bad);
 		json_line_str(b, "why", d->second_why);

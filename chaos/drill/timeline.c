@@ -45,29 +45,37 @@ static void on_inject(struct loop *loop, struct loop_timer *timer, void *arg)
 		faults_inject(f->drill->faults, f->index);
 }
 
+/* It goes in at t, and out `for` later, whatever the injection took. */
+static void set_timers(struct drill_fault *f, nsec_t t)
+{
+	const struct fault_conf *conf = &f->drill->plan->faults[f->index];
+	nsec_t span = conf->duration ? conf->duration : conf->max;
+
+	f->due = t;
+	f->times++;
+	loop_timer_at(f->drill->loop, &f->inject, t);
+	if (span > 0)
+		loop_timer_at(f->drill->loop, &f->revert, t + span);
+}
+
 static void on_revert(struct loop *loop, struct loop_timer *timer, void *arg)
 {
 	struct drill_fault *f = arg;
+	const struct fault_conf *conf = &f->drill->plan->faults[f->index];
 
 	(void)loop;
 	(void)timer;
-	if (f->drill->state == DRILL_RUNNING)
-		faults_revert(f->drill->faults, f->index);
+	if (f->drill->state != DRILL_RUNNING)
+		return;
+	faults_revert(f->drill->faults, f->index);
+	if (f->times < conf->repeat)
+		set_timers(f, f->due + conf->every);
 }
 
-/* It goes in at t, and out `for` later, whatever the injection took. */
 static void schedule_fault(struct drill *d, size_t i, nsec_t t)
 {
-	const struct fault_conf *conf = &d->plan->faults[i];
-	nsec_t span = conf->duration ? conf->duration : conf->max;
-	struct drill_fault *f = &d->fault[i];
-
-	if (f->due != NSEC_NEVER)
-		return;
-	f->due = t;
-	loop_timer_at(d->loop, &f->inject, t);
-	if (span > 0)
-		loop_timer_at(d->loop, &f->revert, t + span);
+	if (d->fault[i].due == NSEC_NEVER)
+		set_timers(&d->fault[i], t);
 }
 
 static void on_playbook(struct loop *loop, struct loop_timer *timer, void *arg)
