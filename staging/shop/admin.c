@@ -18,7 +18,7 @@
 
 enum { ADMIN_BODY_MAX = 4096 };
 
-#define RESET_WAIT (10 * NSEC_SEC)	/* real, for the consumers' partitions */
+#define RESET_WAIT (10 * NSEC_SEC)	/* real, for consumers to have work */
 
 struct admin {
 	struct shop *shop;
@@ -282,7 +282,8 @@ static void admin_status(struct admin *a, struct httpd_response *resp)
 	if (redis_stock_left(&a->redis, &left) < 0)
 		left = -1;
 	buf_addf(out, "{\"speed\":%.6g,\"pool\":{\"max\":%d,\"active\":%d,"
-		 "\"idle\":%d,\"pending\":%d,\"timeouts\":%llu},\"stock\":%lld,",
+		 "\"idle\":%d,\"pending\":%d,\"timeouts\":%llu},"
+		 "\"stock\":%lld,",
 		 shop->conf.speed, s.max, s.active, s.idle, s.pending,
 		 (unsigned long long)s.timeouts, (long long)left);
 	status_counts(shop, out);

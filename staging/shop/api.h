@@ -26,12 +26,11 @@ enum { API_PATH_MAX = 1024 };
 struct request {
 	char path[API_PATH_MAX];	/* without the query */
 	const char *query;		/* behind '?'; "" if there is none */
-	const char *rest;		/* of the path, behind the API's prefix */
+	const char *rest;		/* of the path, behind the prefix */
 	const struct http1_parser *http;
 	const struct buf *body;
 	struct rng rng;			/* this request's own */
 	struct redis *redis;		/* the worker's own */
-	int64_t *nap_carry;		/* the worker's: overslept ns */
 };
 
 struct reply {
@@ -45,7 +44,7 @@ typedef void api_fn(struct shop *shop, struct request *req,
 		    struct reply *reply);
 
 struct api {
-	const char *method, *path;	/* a path that ends in '/' is a prefix */
+	const char *method, *path;	/* with '/' at its end: a prefix */
 	const char *uri;		/* the metrics' label */
 	api_fn *serve;
 	bool coupon_event;		/* 503 while the event is suspended */

@@ -33,7 +33,7 @@ void api_products(struct shop *shop, struct request *req, struct reply *reply)
 	if (shop->cache_on &&
 	    redis_products_get(req->redis, &reply->body) == 1) {
 		shop->metrics.cache_hits++;
-		service_cached(shop, req, began);
+		service_cached(shop, began);
 		return;
 	}
 	products_load(shop, req, reply);

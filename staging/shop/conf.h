@@ -19,7 +19,7 @@ struct conf {
 	int64_t ready_fd;		/* -1: none */
 	double speed;			/* drill seconds per real second */
 	int64_t seed;
-	char *db, *db_direct;		/* "host:port"; direct: no link between */
+	char *db, *db_direct;		/* "host:port"; direct: by no link */
 	char *db_user, *db_name;
 	char *redis, *kafka;		/* "host:port" */
 	char *topic;

@@ -231,7 +231,7 @@ static bool consumer_confirm(struct consumer *c, int64_t coupon)
 
 static void consumer_store(struct consumer *c, const rd_kafka_message_t *msg)
 {
-	/* Fails when the partition was taken away: its next owner repeats it. */
+	/* Fails if the partition was taken away: its next owner repeats it. */
 	if (rd_kafka_offset_store(msg->rkt, msg->partition, msg->offset) == 0)
 		offsets_handled(c->args->offsets, msg->partition, msg->offset);
 }
@@ -454,7 +454,8 @@ int consumers_wait_assigned(struct consumers *all, nsec_t timeout_real,
 
 	for (;;) {
 		consumers_stats(all, &s);
-		if (s.count == 0 || s.partitions == all->args.offsets->partitions)
+		if (s.count == 0 ||
+		    s.partitions == all->args.offsets->partitions)
 			return 0;
 		if (clock_mono() > until)
 			return err_set(err, -ETIMEDOUT,

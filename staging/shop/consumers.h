@@ -18,7 +18,7 @@ struct consumers_args {			/* all outlive the consumers */
 	const struct conf *conf;
 	struct metrics *metrics;
 	struct offsets *offsets;
-	const _Atomic int64_t *epoch;	/* messages of another are passed over */
+	const _Atomic int64_t *epoch;	/* others are passed over */
 	_Atomic bool *redis_up;
 	bool mock;		/* the broker is librdkafka's mock cluster */
 };

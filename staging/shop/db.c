@@ -108,11 +108,12 @@ int hold_run(struct session *s, const struct hold *hold, struct metrics *m,
 {
 	const char *params[HOLD_PARAMS_MAX];
 	char target[24], carry[24];
+	int64_t less = metrics_hold_less(m, hold->kind, hold->target_us);
 	PGresult *res;
 
 	assert(hold->n_params + 3 <= HOLD_PARAMS_MAX);
 	snprintf(target, sizeof(target), "%lld", (long long)hold->target_us);
-	snprintf(carry, sizeof(carry), "%lld", (long long)s->carry_us);
+	snprintf(carry, sizeof(carry), "%lld", (long long)less);
 	params[0] = target;
 	params[1] = carry;
 	params[2] = hold->floor ? "t" : "f";
@@ -122,11 +123,12 @@ int hold_run(struct session *s, const struct hold *hold, struct metrics *m,
 			     params, NULL, NULL, 0);
 	if (PQresultStatus(res) != PGRES_TUPLES_OK || PQntuples(res) != 1) {
 		PQclear(res);
+		metrics_hold_owe(m, hold->kind, less);
 		return db_failed(s, hold_names[hold->kind], err);
 	}
 	metrics_hold_add(m, hold->kind, hold_column(res, 0),
 			 hold_column(res, 1));
-	s->carry_us = hold_column(res, 2);
+	metrics_hold_owe(m, hold->kind, hold_column(res, 2));
 	*ret = res;
 	return 0;
 }

@@ -104,7 +104,8 @@ static int main_backends(struct session **ret_session, struct err *err)
 				 START_WAIT, &shop.producer, err);
 	if (r == 0)
 		r = pool_new((int)shop.conf.pool,
-			     conf_real(&shop.conf, shop.conf.connection_timeout),
+			     conf_real(&shop.conf,
+				       shop.conf.connection_timeout),
 			     &pool_ops, &shop.conf, &shop.pool, err);
 	if (r == 0) {
 		args.mock = producer_on_mock(shop.producer);

@@ -41,6 +41,7 @@ void metrics_reset(struct metrics *m)
 	for (int i = 0; i < HOLD_KINDS; i++) {
 		m->holds[i].count = 0;
 		m->holds[i].asked = m->holds[i].achieved = 0;
+		m->holds[i].carry = 0;
 	}
 	metrics_cell_reset(&m->wait);
 	m->issued = m->published = m->confirmed = m->stale = m->orders = 0;
@@ -74,6 +75,23 @@ void metrics_hold_add(struct metrics *m, enum hold_kind kind,
 	ADD(h->count, 1);
 	ADD(h->asked, asked_us);
 	ADD(h->achieved, achieved_us);
+}
+
+int64_t metrics_hold_less(struct metrics *m, enum hold_kind kind,
+			  int64_t target_us)
+{
+	_Atomic int64_t *carry = &m->holds[kind].carry;
+	int64_t had = *carry, less;
+
+	do {
+		less = had < target_us / 2 ? had : target_us / 2;
+	} while (!atomic_compare_exchange_weak(carry, &had, had - less));
+	return less;
+}
+
+void metrics_hold_owe(struct metrics *m, enum hold_kind kind, int64_t us)
+{
+	ADD(m->holds[kind].carry, us);
 }
 
 void metrics_head(struct buf *out, const char *name, const char *type,

@@ -220,7 +220,7 @@ void producer_free(struct producer *p)
 	mem_free(p);
 }
 
-/* Hands it over; the library's own queue is bounded, so this may have to wait. */
+/* Hands it over; the library's queue is bounded, so this may have to wait. */
 static rd_kafka_resp_err_t producer_hand(struct producer *p, struct ticket *t,
 					 const struct kafka_coupon *coupon,
 					 nsec_t until)

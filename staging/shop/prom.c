@@ -32,8 +32,7 @@ static void prom_rows(struct buf *out, const struct prom_row *rows, size_t n)
 	prom_rows(out, rows, sizeof(rows) / sizeof((rows)[0]))
 #define PROM_POOL "pool=\"HikariPool-1\""
 
-static void prom_pool(const struct pool_stats *s, double speed,
-		      struct buf *out)
+static void prom_pool(const struct pool_stats *s, struct buf *out)
 {
 	const struct prom_row rows[] = {
 		{ "hikaricp_connections", "gauge", "total connections",
@@ -53,6 +52,13 @@ static void prom_pool(const struct pool_stats *s, double speed,
 		  "requests that got no connection in time", PROM_POOL,
 		  (double)s->timeouts },
 	};
+
+	PROM_ROWS(out, rows);
+}
+
+static void prom_pool_times(const struct pool_stats *s, double speed,
+			    struct buf *out)
+{
 	const struct {
 		const char *name, *help;
 		uint64_t count;
@@ -69,7 +75,6 @@ static void prom_pool(const struct pool_stats *s, double speed,
 		  s->creation_sum, s->creation_max },
 	};
 
-	PROM_ROWS(out, rows);
 	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
 		const char *name = times[i].name;
 
@@ -176,7 +181,8 @@ void prom_render(struct shop *shop, struct buf *out)
 
 	pool_stats(shop->pool, &s);
 	metrics_render(&shop->metrics, out);
-	prom_pool(&s, shop->conf.speed, out);
+	prom_pool(&s, out);
+	prom_pool_times(&s, shop->conf.speed, out);
 	prom_server(shop, out);
 	prom_business(shop, out);
 	prom_lag(shop, out);

@@ -63,17 +63,23 @@ enum outcome service_sql(struct shop *shop, struct request *req,
 	return OUTCOME_SQL;
 }
 
-void service_cached(struct shop *shop, struct request *req, nsec_t began)
+void service_cached(struct shop *shop, nsec_t began)
 {
-	nsec_t asked = service_mean(&shop->conf, HOLD_CACHED), now;
+	int64_t asked = service_mean(&shop->conf, HOLD_CACHED) / NSEC_US;
+	int64_t less = metrics_hold_less(&shop->metrics, HOLD_CACHED, asked);
+	nsec_t own = clock_mono(), until, now;
 
-	now = pace_sleep_until(began + asked - *req->nap_carry, NULL);
-	*req->nap_carry += now - began - asked;
-	/* A worker that stood still for long does not hurry for ever. */
-	if (*req->nap_carry > asked)
-		*req->nap_carry = asked;
-	if (*req->nap_carry < 0)
-		*req->nap_carry = 0;
-	metrics_hold_add(&shop->metrics, HOLD_CACHED, asked / NSEC_US,
+	until = began + (asked - less) * NSEC_US;
+	now = pace_sleep_until(until, NULL);
+	/* As in shop_hold(): what Redis took too long is real. */
+	if (own < until)
+		metrics_hold_owe(&shop->metrics, HOLD_CACHED,
+				 (now - until) / NSEC_US);
+	else if ((own - began) / NSEC_US < asked)
+		metrics_hold_owe(&shop->metrics, HOLD_CACHED,
+				 (own - until) / NSEC_US);
+	else
+		metrics_hold_owe(&shop->metrics, HOLD_CACHED, less);
+	metrics_hold_add(&shop->metrics, HOLD_CACHED, asked,
 			 (now - began) / NSEC_US);
 }

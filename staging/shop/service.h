@@ -19,6 +19,6 @@ enum outcome service_sql(struct shop *shop, struct request *req,
 			 enum hold_kind kind, const char *const *params,
 			 int n_params, PGresult **ret, bool *ret_unknown);
 /* The rest of a cached answer's time, in the worker itself. */
-void service_cached(struct shop *shop, struct request *req, nsec_t began);
+void service_cached(struct shop *shop, nsec_t began);
 
 #endif

@@ -23,7 +23,6 @@ struct worker {
 	pthread_t thread;
 	struct workers *all;
 	struct redis redis;
-	int64_t nap_carry;
 	struct buf out;
 	struct buf json;
 };
@@ -169,7 +168,6 @@ static void worker_handle(struct worker *w, struct conn *conn)
 		     began - conn->queued);
 	reply.outcome = worker_request(conn, &req);
 	req.redis = &w->redis;
-	req.nap_carry = &w->nap_carry;
 	rng_init(&req.rng, (uint64_t)shop->conf.seed, conn->seq);
 	if (reply.outcome == OUTCOME_OK)
 		id = api_route(&req, p->head.data + p->method.off,

@@ -38,7 +38,7 @@ shop_stop() {
 # want STATUS TEXT: of the last answer.
 want() {
 	[ "$status" = "$1" ] && [[ $body == *"$2"* ]] ||
-		fail "${BASH_LINENO[0]}: wanted $1 '$2', got $status '$body'"
+		fail "${BASH_LINENO[0]}: wanted $1 '$2', got $status '${body:0:200}'"
 }
 
 # field NAME: a number in $body.
