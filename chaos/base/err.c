@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -88,4 +89,54 @@ void errs_add(struct errs *errs, const char *file, int line, const char *fmt,
 	item->file = mem_strdup(file);
 	item->line = line;
 	item->msg = mem_strdup(text.msg);
+}
+
+static bool says_the_same(const struct errs_item *a, const struct errs_item *b)
+{
+	return a->file && b->file && a->line == b->line &&
+	       strcmp(a->file, b->file) == 0 && strcmp(a->msg, b->msg) == 0;
+}
+
+static bool same_file(const struct errs_item *a, const struct errs_item *b)
+{
+	return a->file && b->file ? strcmp(a->file, b->file) == 0
+				  : a->file == b->file;
+}
+
+/* Files in the order in which each was first named. */
+void errs_sort(struct errs *errs, size_t from)
+{
+	for (size_t i = from; i < errs->n; i++) {
+		struct errs_item item = errs->v[i];
+		size_t k = i, to = i;
+
+		for (size_t j = from; j < i; j++)
+			if (same_file(&errs->v[j], &item))
+				to = j + 1;
+		while (to > from && same_file(&errs->v[to - 1], &item) &&
+		       errs->v[to - 1].line > item.line)
+			to--;
+		for (; k > to; k--)
+			errs->v[k] = errs->v[k - 1];
+		errs->v[to] = item;
+	}
+}
+
+void errs_drop_repeated(struct errs *errs, size_t from)
+{
+	size_t to = from;
+
+	for (size_t i = from; i < errs->n; i++) {
+		size_t k = 0;
+
+		while (k < from && !says_the_same(&errs->v[k], &errs->v[i]))
+			k++;
+		if (k == from) {
+			errs->v[to++] = errs->v[i];
+		} else {
+			mem_free(errs->v[i].file);
+			mem_free(errs->v[i].msg);
+		}
+	}
+	errs->n = to;
 }

@@ -40,5 +40,9 @@ void errs_done(struct errs *errs);
 /* file may be NULL, line 0. */
 void errs_add(struct errs *errs, const char *file, int line, const char *fmt,
 	      ...) PRINTF(4, 5);
+/* Those from index `from` on, by line within each file. */
+void errs_sort(struct errs *errs, size_t from);
+/* Drops those from `from` on that say again what one before it says. */
+void errs_drop_repeated(struct errs *errs, size_t from);
 
 #endif

@@ -15,13 +15,14 @@ struct plan *cli_plan(const char *path, const struct cli_run_opts *o)
 		.without = o->without.v,
 		.judge_recorded = o->recorded,
 	};
-	struct scenario_vars vars = { 0 };
+	struct scenario_vars vars = { .keep_wrong = true };
 	AUTO_FREE char *seed = o->seed ? mem_printf("scenario.seed=%s", o->seed)
 				       : NULL;
 	struct cli_list sets = o->sets;
 	struct scenario *sc = NULL;
 	struct plan *plan = NULL;
 	struct errs errs;
+	size_t first;
 
 	errs_init(&errs);
 	if (seed && sets.n + 1 < sizeof(sets.v) / sizeof(sets.v[0]))
@@ -29,11 +30,14 @@ struct plan *cli_plan(const char *path, const struct cli_run_opts *o)
 	if (o->speed <= 0)
 		errs_add(&errs, NULL, 0, "--speed must be above 0");
 	scenario_load(path, cli_specs, sets.v, &vars, &sc, &errs);
+	first = errs.n;
 	if (sc) {
 		report_check(sc, &errs);
 		plan_new(sc, &options, &plan, &errs);
 	}
 	if (errs.n > 0) {
+		errs_drop_repeated(&errs, first);
+		errs_sort(&errs, 0);
 		cli_errors(&errs);
 		fprintf(stderr, "gameday: %zu mistake%s in '%s'\n", errs.n,
 			errs.n == 1 ? "" : "s", path);

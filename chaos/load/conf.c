@@ -264,19 +264,11 @@ static void sections_read(const struct scenario *sc, struct load_conf *c,
 void load_conf_read(const struct scenario *sc, struct load_conf **ret,
 		    struct errs *errs)
 {
-	size_t before = errs->n;
-	struct load_conf *c;
-
 	*ret = NULL;
 	if (scenario_count(sc, "load") == 0)
 		return;
-	c = mem_zalloc(sizeof(*c));
-	sections_read(sc, c, errs);
-	if (errs->n > before) {
-		load_conf_free(c);
-		return;
-	}
-	*ret = c;
+	*ret = mem_zalloc(sizeof(**ret));
+	sections_read(sc, *ret, errs);
 }
 
 void load_conf_free(struct load_conf *c)

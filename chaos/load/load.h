@@ -35,7 +35,10 @@ const char *load_phase_name(enum load_phase p);
 struct load_conf;
 extern const struct section_spec load_target_section, load_journey_section,
 	load_load_section;
-/* *ret NULL: errors, or no [load] at all. The scenario must outlive it. */
+/*
+ * *ret NULL: no [load] at all.  With errors it is good for load_conf_apis()
+ * and load_conf_free() only.  The scenario must outlive it.
+ */
 void load_conf_read(const struct scenario *sc, struct load_conf **ret,
 		    struct errs *errs);
 void load_conf_free(struct load_conf *c);

@@ -82,11 +82,25 @@ static int check_step_expr(void *arg, const char *step, const struct expr *e)
 	return 0;
 }
 
+/* Do the sections that give names to conditions stand as they should? */
+static bool names_known(const struct plan *p, const struct errs *errs)
+{
+	static const char *const sections[] = { "detect", "journey", "link",
+						"probe" };
+
+	for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++)
+		if (plan_is_wrong(p, errs, sections[i]))
+			return false;
+	return true;
+}
+
 static void check_exprs(const struct plan *p, struct errs *errs)
 {
 	struct checker c = { .p = p, .errs = errs };
 	const struct fault_conf *f;
 
+	if (!names_known(p, errs))
+		return;
 	names_init(&c.names, p);
 	watch_conf_visit(p->watch, check_expr, &c);
 	for (size_t i = 0; i < p->n_faults_read; i++) {
@@ -237,7 +251,11 @@ void plan_check(const struct plan *p, struct errs *errs)
 	check_without(p, errs);
 	for (size_t i = 0; i < p->n_expects; i++)
 		check_expect_in(p, &p->expects[i], errs);
-	check_load(p, errs);
+	/* Times are checked against the duration. */
+	if (!p->conf.duration)
+		return;
+	if (!plan_is_wrong(p, errs, "load"))
+		check_load(p, errs);
 	for (size_t i = 0; i < p->n_faults_read; i++)
 		check_fault_times(p, &p->faults[i], errs);
 	if (errs->n == before)

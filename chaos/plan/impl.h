@@ -18,7 +18,14 @@ void plan_read_expects(struct plan *p, struct errs *errs);
 void plan_read_abort(struct plan *p, struct errs *errs);
 void plan_sections_done(struct plan *p);
 
-/* check.c: what no module can see alone. */
+/* Has one of the sections of that name an error in errs? */
+bool plan_is_wrong(const struct plan *p, const struct errs *errs,
+		   const char *section);
+
+/*
+ * check.c: what no module can see alone. With errors in errs already it leaves
+ * out what would only follow from them.
+ */
 void plan_check(const struct plan *p, struct errs *errs);
 
 /* events.c */

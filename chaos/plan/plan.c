@@ -44,8 +44,7 @@ static void read_playbook(struct plan *p, struct errs *errs)
 	playbook_ref_read(p->sc, &p->playbook_ref, errs);
 	ref = p->playbook_ref;
 	if (ref && ref->file)
-		playbook_load(ref->file, p->sc->path, &ref->vars, &p->playbook,
-			      errs);
+		playbook_load(ref, p->sc->path, &p->playbook, errs);
 }
 
 static void read_all(struct plan *p, struct errs *errs)
@@ -62,6 +61,30 @@ static void read_all(struct plan *p, struct errs *errs)
 	plan_read_abort(p, errs);
 }
 
+static bool is_at(const struct scenario_section *s, const struct errs_item *e)
+{
+	if (!e->file)
+		return false;
+	if (e->line == s->line && !strcmp(e->file, s->file))
+		return true;
+	for (size_t i = 0; i < s->n; i++)
+		if (e->line == s->v[i].line && !strcmp(e->file, s->v[i].file))
+			return true;
+	return false;
+}
+
+bool plan_is_wrong(const struct plan *p, const struct errs *errs,
+		   const char *section)
+{
+	const struct scenario_section *s;
+
+	for (size_t i = 0; (s = scenario_section(p->sc, section, i)); i++)
+		for (size_t k = 0; k < errs->n; k++)
+			if (is_at(s, &errs->v[k]))
+				return true;
+	return false;
+}
+
 void plan_new(struct scenario *sc, const struct plan_options *options,
 	      struct plan **ret, struct errs *errs)
 {
@@ -72,10 +95,9 @@ void plan_new(struct scenario *sc, const struct plan_options *options,
 	p->sc = sc;
 	p->options = *options;
 	read_all(p, errs);
-	if (errs->n == before) {
+	if (errs->n == before)
 		apply_controls(p);
-		plan_check(p, errs);
-	}
+	plan_check(p, errs);
 	if (errs->n > before) {
 		plan_free(p);
 		return;

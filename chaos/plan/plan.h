@@ -81,7 +81,10 @@ struct plan {
 	size_t n_events;
 };
 
-/* errs: everything that is wrong with the scenario. *ret NULL then. */
+/*
+ * errs: everything that is wrong with the scenario. *ret NULL then.  sc may be
+ * one with errors (keep_wrong), which are in errs already.
+ */
 void plan_new(struct scenario *sc, const struct plan_options *options,
 	      struct plan **ret, struct errs *errs);	/* takes sc over */
 void plan_free(struct plan *p);

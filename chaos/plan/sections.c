@@ -208,11 +208,12 @@ static void check_scenario(const struct plan_scenario *conf,
 		scenario_error(s, "duration", errs,
 			       "a drill may take %s at most",
 			       units_fmt_duration(limit, PLAN_DURATION_MAX));
-	if (conf->window_from < 0 || conf->window_from >= conf->window_to)
+	if ((conf->window_from < 0 || conf->window_from >= conf->window_to) &&
+	    (conf->duration || conf->window_to))
 		scenario_error(s, "window", errs,
 			       "the window must begin at or after T+0 and end "
 			       "after it begins");
-	else if (conf->window_to > conf->duration)
+	else if (conf->duration && conf->window_to > conf->duration)
 		scenario_error(s, "window", errs,
 			       "the window ends after the drill's 'duration'");
 }
@@ -308,7 +309,7 @@ static void check_expect(const struct plan *p, const struct plan_expect *x,
 	if (end < x->from)
 		scenario_error(x->section, by ? "by" : "to", errs,
 			       "'%s' is before 'from'", by ? "by" : "to");
-	if (end > p->conf.duration)
+	if (p->conf.duration && end > p->conf.duration)
 		scenario_error(x->section, by ? "by" : "to", errs,
 			       "'%s' is after the drill's 'duration'",
 			       by ? "by" : "to");

@@ -161,7 +161,7 @@ static bool has_var(const struct opt_strs *vars, const char *name)
 {
 	size_t len = strlen(name);
 
-	for (size_t i = 0; vars && i < vars->n; i++)
+	for (size_t i = 0; i < vars->n; i++)
 		if (strncmp(vars->v[i], name, len) == 0 &&
 		    vars->v[i][len] == '=')
 			return true;
@@ -241,31 +241,30 @@ static void read_steps(struct playbook *p, struct errs *errs)
 		errs_add(errs, p->path, 0, "a playbook without a [step NAME]");
 }
 
-void playbook_load(const char *file, const char *near_path,
-		   const struct opt_strs *vars, struct playbook **ret,
-		   struct errs *errs)
+void playbook_load(const struct playbook_ref *ref, const char *near_path,
+		   struct playbook **ret, struct errs *errs)
 {
 	static const struct section_spec *const specs[] = {
 		&playbook_head_section, &playbook_step_section, NULL
 	};
 	struct playbook *p = mem_zalloc(sizeof(*p));
-	const char **list = mem_calloc((vars ? vars->n : 0) + 1,
-				       sizeof(*list));
+	const struct opt_strs *vars = &ref->vars;
+	const char **list = mem_calloc(vars->n + 1, sizeof(*list));
 	struct scenario_vars sv = { .v = list, .keep_unknown = true };
 	const struct scenario_section *head;
 	size_t before = errs->n;
 
 	*ret = NULL;
-	for (size_t i = 0; vars && i < vars->n; i++)
+	for (size_t i = 0; i < vars->n; i++)
 		list[i] = vars->v[i];
-	p->path = find_file(file, near_path);
+	p->path = find_file(ref->file, near_path);
 	if (p->path)
 		scenario_load(p->path, specs, NULL, &sv, &p->sc, errs);
 	else
-		errs_add(errs, near_path, 0,
-			 "no playbook '%s' (looked in playbooks/ and beside "
-			 "the scenario)",
-			 file);
+		scenario_error(ref->section, "file", errs,
+			       "no playbook '%s' (looked in playbooks/ and "
+			       "beside the scenario)",
+			       ref->file);
 	mem_free(list);
 	if (p->sc) {
 		head = scenario_section(p->sc, "playbook", 0);

@@ -31,10 +31,12 @@ void playbook_ref_read(const struct scenario *sc, struct playbook_ref **ret,
 void playbook_ref_free(struct playbook_ref *r);
 
 struct playbook;
-/* needs without a var, unknown step keys, verify's references: all in errs. */
-void playbook_load(const char *file, const char *near_path,
-		   const struct opt_strs *vars, struct playbook **ret,
-		   struct errs *errs);
+/*
+ * near_path: the scenario's, beside which it is looked for.
+ * needs without a var, unknown step keys, verify's references: all in errs.
+ */
+void playbook_load(const struct playbook_ref *ref, const char *near_path,
+		   struct playbook **ret, struct errs *errs);
 void playbook_free(struct playbook *p);
 size_t playbook_steps(const struct playbook *p);
 const char *playbook_step_name(const struct playbook *p, size_t i);

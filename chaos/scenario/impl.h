@@ -19,6 +19,7 @@ enum {
 struct scenario_impl {
 	char **files;
 	size_t n_files;
+	bool partial;		/* a file that it extends could not be read */
 };
 
 struct scenario *scenario_new(const char *path);

@@ -193,32 +193,31 @@ static struct scenario *load_text(const struct load_chain *chain,
 		if (strcmp(head->v[i].key, "extends"))
 			continue;
 		parent = load_parent(chain, &head->v[i]);
-		if (!parent)
+		if (!parent) {
+			((struct scenario_impl *)sc->impl)->partial = true;
 			break;
+		}
 		scenario_merge(parent, sc);
 		return parent;
 	}
 	return sc;
 }
 
-static bool item_after(const struct errs_item *a, const struct errs_item *b)
+/* Sections that lack their name cannot be read by those who own them. */
+static void drop_nameless(struct scenario *sc,
+			  const struct section_spec *const *specs)
 {
-	return a->file && b->file && !strcmp(a->file, b->file) &&
-	       a->line > b->line;
-}
+	const struct section_spec *spec;
+	size_t to = 0;
 
-/* What this load added, by line within each file. */
-static void sort_errors(struct errs *errs, size_t from)
-{
-	struct errs_item item;
-	size_t k;
-
-	for (size_t i = from + 1; i < errs->n; i++) {
-		item = errs->v[i];
-		for (k = i; k > from && item_after(&errs->v[k - 1], &item); k--)
-			errs->v[k] = errs->v[k - 1];
-		errs->v[k] = item;
+	for (size_t i = 0; i < sc->n; i++) {
+		spec = scenario_spec(specs, sc->v[i].name);
+		if (spec && spec->arg && !sc->v[i].arg)
+			section_done(&sc->v[i]);
+		else
+			sc->v[to++] = sc->v[i];
 	}
+	sc->n = to;
 }
 
 static void finish(struct scenario *sc, const char *path,
@@ -226,6 +225,9 @@ static void finish(struct scenario *sc, const char *path,
 		   const char *const *sets, const struct scenario_vars *vars,
 		   struct scenario **ret, struct errs *errs, size_t before)
 {
+	bool keep = sc && vars && vars->keep_wrong &&
+		    !((struct scenario_impl *)sc->impl)->partial;
+
 	*ret = NULL;
 	if (sc) {
 		mem_free(sc->path);
@@ -234,8 +236,10 @@ static void finish(struct scenario *sc, const char *path,
 		scenario_expand(sc, specs, vars, errs);
 		scenario_check(sc, specs, errs);
 	}
-	sort_errors(errs, before);
-	if (errs->n > before)
+	errs_sort(errs, before);
+	if (keep)
+		drop_nameless(sc, specs);
+	if (errs->n > before && !keep)
 		scenario_free(sc);
 	else
 		*ret = sc;

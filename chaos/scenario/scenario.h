@@ -60,6 +60,7 @@ struct scenario {
 struct scenario_vars {
 	const char *const *v;	/* "name=value", NULL-terminated; or NULL */
 	bool keep_unknown;	/* leave ${x} (playbooks before vars) */
+	bool keep_wrong;	/* *ret also with errors: to find the others */
 };
 
 /*
@@ -67,7 +68,9 @@ struct scenario_vars {
  * its parent's section of the same name and arg; repeatable keys are replaced
  * as a whole), applies sets ("section.key=value", "section:arg.key=value";
  * NULL-terminated or NULL), and checks every section and key against specs
- * (NULL-terminated). *ret is NULL if errs got anything.
+ * (NULL-terminated). *ret is NULL if errs got anything; with keep_wrong only
+ * if a file could not be read, and it is then good for finding what else is
+ * wrong, and for nothing else.
  */
 void scenario_load(const char *path, const struct section_spec *const *specs,
 		   const char *const *sets, const struct scenario_vars *vars,

@@ -208,11 +208,8 @@ static void read_probe(struct probe_conf *probe,
 	probe->ops = common.kind ? probe_find(common.kind) : NULL;
 	probe->every = common.every;
 	opt_done(probe_opts_common, &common);
-	if (!probe->ops) {
-		unknown_kind(common.kind ? common.kind : "", &err);
-		scenario_error(s, "kind", errs, "%s", err.msg);
-		return;
-	}
+	if (!probe->ops)
+		return;		/* the section's own check has said so */
 	if (!scenario_value(s, "every") &&
 	    units_duration(probe->ops->every, &probe->every, &err))
 		scenario_error(s, "every", errs, "%s", err.msg);
@@ -254,17 +251,12 @@ void watch_conf_read(const struct scenario *sc, struct watch_conf **ret,
 		     struct errs *errs)
 {
 	struct watch_conf *c = mem_zalloc(sizeof(*c));
-	size_t before = errs->n;
 
-	*ret = NULL;
+	*ret = c;
 	read_slo(c, sc, errs);
 	read_detectors(c, sc, errs);
 	read_probes(c, sc, errs);
 	read_scalars(c, sc, errs);
-	if (errs->n > before)
-		watch_conf_free(c);
-	else
-		*ret = c;
 }
 
 void watch_conf_free(struct watch_conf *c)

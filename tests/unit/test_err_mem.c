@@ -77,6 +77,27 @@ static void test_errs(void **state)
 	errs_done(&errs);
 }
 
+static void test_errs_sort(void **state)
+{
+	static const char *const want[] = { "a1", "a2", "a9", "b1", "b4" };
+	struct errs errs;
+
+	(void)state;
+	errs_init(&errs);
+	errs_add(&errs, "a.ini", 9, "a9");
+	errs_add(&errs, "a.ini", 2, "a2");
+	errs_add(&errs, "b.ini", 4, "b4");
+	errs_add(&errs, "a.ini", 1, "a1");
+	errs_add(&errs, "b.ini", 1, "b1");
+	errs_add(&errs, "a.ini", 2, "a2");
+	errs_drop_repeated(&errs, 3);
+	errs_sort(&errs, 0);
+	assert_int_equal(errs.n, 5);
+	for (size_t i = 0; i < 5; i++)
+		assert_string_equal(errs.v[i].msg, want[i]);
+	errs_done(&errs);
+}
+
 static void test_mem_texts(void **state)
 {
 	AUTO_FREE char *a = mem_printf("%d-%s", 7, "x");
@@ -230,6 +251,7 @@ int main(void)
 		cmocka_unit_test(test_err_errno),
 		cmocka_unit_test(test_err_long),
 		cmocka_unit_test(test_errs),
+		cmocka_unit_test(test_errs_sort),
 		cmocka_unit_test(test_mem_texts),
 		cmocka_unit_test(test_mem_grow),
 		cmocka_unit_test(test_mem_fails_at),

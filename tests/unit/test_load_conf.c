@@ -168,7 +168,6 @@ static void all_mistakes_at_once(void **state)
 		      "journeys = z\n"				/* 28 */
 		      "[load n]\n"
 		      "stages = 1s\n");				/* 30 */
-	assert_null(r.conf);
 	assert_true(has_error(&r, 2, "plain HTTP"));
 	assert_true(has_error(&r, 4, "127.0.0.1"));
 	assert_true(has_error(&r, 6, "unknown target 'c'"));

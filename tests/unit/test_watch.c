@@ -339,7 +339,7 @@ static void expect_conf_error(const char *text, int line, const char *part)
 	scenario_parse("a.ini", text, specs, NULL, NULL, &sc, &errs);
 	if (sc)
 		watch_conf_read(sc, &conf, &errs);
-	assert_null(conf);
+	watch_conf_free(conf);
 	assert_int_equal(errs.n, 1);
 	assert_int_equal(errs.v[0].line, line);
 	if (!strstr(errs.v[0].msg, part))
