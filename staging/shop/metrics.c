@@ -183,10 +183,11 @@ static void metrics_holds(const struct metrics *m, struct buf *out,
 	metrics_head(out, name, "counter", help);
 	for (int i = 0; i < HOLD_KINDS; i++) {
 		const struct metrics_hold *h = &m->holds[i];
-		char labels[64];
+		char labels[96];
 
-		snprintf(labels, sizeof(labels), "api=\"%s\"",
-			 metrics_hold_names[i]);
+		snprintf(labels, sizeof(labels), "api=\"%s\",where=\"%s\"",
+			 metrics_hold_names[i],
+			 i == HOLD_CACHED ? "worker" : "postgres");
 		metrics_sample(out, name, labels,
 			       (double)(asked ? h->asked : h->achieved) /
 			       1e6 * m->speed);

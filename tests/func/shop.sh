@@ -63,7 +63,7 @@ sessions_are() {
 # Achieved over asked, over all that is held in PostgreSQL.
 hold_ratio() {
 	http GET "$mgmt/actuator/prometheus"
-	awk -F'[ {]' '/cached/ { next }
+	awk -F'[ {]' '/where="worker"/ { next }
 		/^gameday_shop_hold_seconds/ { achieved += $NF }
 		/^gameday_shop_hold_asked/ { asked += $NF }
 		END { printf "%.4f\n", achieved / asked }' <<<"$body"
