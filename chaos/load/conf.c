@@ -201,6 +201,9 @@ static void group_stages(struct load_group *g, const struct opt_strs *texts,
 		if (stages_add(&g->stages, texts->v[i], &err) < 0)
 			scenario_error(g->section, "stages", errs, "%s",
 				       err.msg);
+	if (texts->n == 0 && scenario_value(g->section, "stages"))
+		scenario_error(g->section, "stages", errs,
+			       "no stage (want 'TIME N, TIME N')");
 	if (g->stages.n && stages_max(&g->stages) > USERS_MAX)
 		scenario_error(g->section, "stages", errs,
 			       "more than %d users or arrivals per second",

@@ -89,16 +89,15 @@ void plan_new(struct scenario *sc, const struct plan_options *options,
 	      struct plan **ret, struct errs *errs)
 {
 	struct plan *p = mem_zalloc(sizeof(*p));
-	size_t before = errs->n;
 
 	*ret = NULL;
 	p->sc = sc;
 	p->options = *options;
 	read_all(p, errs);
-	if (errs->n == before)
+	if (errs->n == 0)
 		apply_controls(p);
 	plan_check(p, errs);
-	if (errs->n > before) {
+	if (errs->n > 0) {
 		plan_free(p);
 		return;
 	}

@@ -82,8 +82,8 @@ struct plan {
 };
 
 /*
- * errs: everything that is wrong with the scenario. *ret NULL then.  sc may be
- * one with errors (keep_wrong), which are in errs already.
+ * errs: everything that is wrong with the scenario.  *ret is NULL if there is
+ * anything in it, also from before: sc may be one with errors (keep_wrong).
  */
 void plan_new(struct scenario *sc, const struct plan_options *options,
 	      struct plan **ret, struct errs *errs);	/* takes sc over */

@@ -120,9 +120,14 @@ for command in check replay simulate load "run --dry-run"; do
 	check "$command says the same" cmp "$tmp/out" "$tmp/first"
 done
 
+# A required key with nothing in it
+sed 's/^stages = .*/stages =/' "$tmp/bad.ini" >"$tmp/none.ini"
+exits "no stage" 2 "$gameday" check "$tmp/none.ini"
+says "no stage (want"
+
 # What is no scenario at all
-exits "no such file" 2 "$gameday" run "$tmp/none.ini"
-says none.ini
+exits "no such file" 2 "$gameday" run "$tmp/nowhere.ini"
+says nowhere.ini
 : >"$tmp/empty.ini"
 exits "an empty file" 2 "$gameday" check "$tmp/empty.ini"
 says empty.ini "no [scenario]"
