@@ -73,11 +73,17 @@ void delayq_drop(struct delayq *q)
 	mem_free(c);
 }
 
-void delayq_flush(struct delayq *q, nsec_t now)
+void delayq_shorten(struct delayq *q, nsec_t longest)
 {
-	for (struct delay_chunk *c = q->head; c; c = c->next)
-		if (c->due > now)
-			c->due = now;
-	if (q->last_due > now)
-		q->last_due = now;
+	nsec_t ahead = 0;
+
+	for (struct delay_chunk *c = q->head; c; c = c->next) {
+		nsec_t due = c->arrival + longest;
+
+		if (due < ahead)
+			due = ahead;
+		if (c->due > due)
+			c->due = due;
+		ahead = q->last_due = c->due;
+	}
 }

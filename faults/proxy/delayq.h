@@ -44,7 +44,7 @@ nsec_t delayq_next(const struct delayq *q);
 /* n bytes of the first chunk were sent; true: it is complete (then drop it). */
 bool delayq_sent(struct delayq *q, size_t n);
 void delayq_drop(struct delayq *q);
-/* All that waits is due now: its delay was taken away. */
-void delayq_flush(struct delayq *q, nsec_t now);
+/* No delay is longer than this any more: what waits is due by then. */
+void delayq_shorten(struct delayq *q, nsec_t longest);
 
 #endif

@@ -105,7 +105,8 @@ static size_t pipe_write(struct flow *f, enum stream s, const char *data,
 	return (size_t)n;
 }
 
-static nsec_t draw_delay(struct flow *f, uint32_t delays)
+/* rng NULL: the longest that it can be. */
+static nsec_t draw_delay(struct flow *f, uint32_t delays, struct rng *rng)
 {
 	const struct link_conf *conf = flow_conf(f);
 	nsec_t sum = 0;
@@ -113,7 +114,7 @@ static nsec_t draw_delay(struct flow *f, uint32_t delays)
 	for (unsigned i = 0; i < conf->n_toxics; i++)
 		if (delays & (UINT32_C(1) << i))
 			sum += conf->toxics[i]->ops->delay(conf->toxics[i],
-							   &f->rng);
+							   rng);
 	return sum;
 }
 
@@ -133,7 +134,8 @@ void flow_pass(struct flow *f, enum stream s, const char *data, size_t len)
 		p->blocked = true;
 	}
 	/* A turn may be milliseconds old: a deadline begins at the read */
-	delayq_add(&p->q, data, len, clock_mono(), draw_delay(f, p->delays));
+	delayq_add(&p->q, data, len, clock_mono(),
+		   draw_delay(f, p->delays, &f->rng));
 	if (!p->blocked && f->side[!s].connected)
 		pipe_flush(f, s);
 }
@@ -188,17 +190,17 @@ void pipe_retime(struct flow *f, enum stream s)
 {
 	const struct link_conf *conf = flow_conf(f);
 	struct pipe *p = &f->pipe[s];
-	uint32_t was = p->delays;
 
 	p->delays = 0;
 	for (unsigned i = 0; i < conf->n_toxics; i++)
 		if (flow_toxic_on(f, i) && conf->toxics[i]->ops->delay &&
 		    conf->toxics[i]->stream == s)
 			p->delays |= UINT32_C(1) << i;
-	if (was && !p->delays) {
-		delayq_flush(&p->q, clock_mono());
-		pipe_flush(f, s);
-	}
+	if (delayq_empty(&p->q))
+		return;
+	/* What a shorter delay lets pass, passes now */
+	delayq_shorten(&p->q, draw_delay(f, p->delays, NULL));
+	pipe_flush(f, s);
 }
 
 /* To the filter, and what it does not take is kept for it. */

@@ -32,7 +32,7 @@ struct toxic_ops {
 	const struct opt *attrs;	/* OPT_DOUBLE, OPT_INT, OPT_STR rows */
 	size_t attrs_size;
 	const char *protocol;		/* needs this one; NULL: any */
-	/* Data threads. Delay of one chunk, real ns. */
+	/* Data threads. One chunk's delay, real ns; rng NULL: the longest. */
 	nsec_t (*delay)(const struct toxic *t, struct rng *rng);
 	/* Control thread; fresh: it was not on before. */
 	void (*put)(const struct toxic *t, struct gate *gate, bool fresh,

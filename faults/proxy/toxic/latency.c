@@ -22,7 +22,9 @@ static nsec_t latency_delay(const struct toxic *t, struct rng *rng)
 	const struct latency_attrs *a = t->attrs;
 	double ms = a->latency;
 
-	if (a->jitter > 0)
+	if (!rng)
+		ms += a->jitter;
+	else if (a->jitter > 0)
 		ms += rng_uniform(rng, -a->jitter, a->jitter);
 	return ms > 0 ? (nsec_t)(ms * (double)NSEC_MS) : 0;
 }
