@@ -65,7 +65,6 @@ extern const struct section_spec *const cli_specs[];
 struct cli_staging {
 	bool present, up;
 	char *name;
-	bool netns;
 	struct opt_strs keys;	/* "pool=50" of shop.pool = 50 */
 };
 extern const struct section_spec cli_staging_section;

@@ -21,7 +21,7 @@ const struct cli_cmd cli_cmd_staging = {
 struct staging_opts {
 	double speed;
 	const char *name;
-	bool json, netns;
+	bool json;
 	struct cli_list sets;
 };
 
@@ -68,7 +68,6 @@ static int up(const struct staging_opts *o)
 {
 	struct stack_conf conf = { .name = o->name,
 				   .speed = o->speed,
-				   .netns = o->netns,
 				   .keys = o->sets.v };
 	struct err err = { 0 };
 	json_t *info = NULL;
@@ -126,8 +125,6 @@ static int staging_main(int argc, char **argv)
 		  "which stack (default)" },
 		{ "set", 0, CLI_LIST, &o.sets, "shop.K=V",
 		  "a key of gameday-shop" },
-		{ "netns", 0, CLI_FLAG, &o.netns, NULL,
-		  "each part in a network namespace of its own" },
 		{ "json", 0, CLI_FLAG, &o.json, NULL, "info as JSON" },
 		{ NULL, 0, CLI_FLAG, NULL, NULL, NULL },
 	};

@@ -10,8 +10,6 @@
 static const struct opt staging_opts[] = {
 	{ .name = "name", .type = OPT_STR, .off = STAGING(name),
 	  .def = "default", .help = "which stack; several live side by side" },
-	{ .name = "netns", .type = OPT_BOOL, .off = STAGING(netns),
-	  .help = "each part in a network namespace of its own" },
 	{ .name = "shop.*", .type = OPT_LINES, .off = STAGING(keys),
 	  .help = "a key of gameday-shop (gameday-shop --help)",
 	  .example = "shop.pool = 50" },

@@ -79,9 +79,9 @@ static int conf_text(const struct stack_conf *conf, char **ret,
 
 	if (rc)
 		return rc;
-	root = json_pack("{s:s, s:f, s:b, s:o}", "name", conf->name,
+	root = json_pack("{s:s, s:f, s:o}", "name", conf->name,
 			 "speed", conf->speed > 0 ? conf->speed : 1.0,
-			 "netns", conf->netns, "keys", keys);
+			 "keys", keys);
 	text = json_dumps(root, JSON_COMPACT);
 	*ret = mem_strdup(text);
 	free(text);
@@ -214,9 +214,6 @@ int stack_up(const struct stack_conf *conf, int stop_fd,
 	struct stack_paths paths;
 	int rc = stack_paths_init(&paths, conf->name, err);
 
-	if (conf->netns)
-		return err_set(err, -ENOTSUP, "staging has no network "
-			       "namespaces yet: leave netns out");
 	if (!rc)
 		rc = conf_text(conf, &text, err);
 	if (rc)
@@ -345,9 +342,6 @@ int stack_matches(const json_t *info, const struct stack_conf *conf,
 	if (speed != conf->speed)
 		return err_set(err, -EBUSY, "the stack that is up runs at "
 			       "speed %g, not %g", speed, conf->speed);
-	if (json_flag(info, "netns", false) != conf->netns)
-		return err_set(err, -EBUSY, "the stack that is up differs in "
-			       "--netns");
 	if (!same_build)
 		return err_set(err, -EBUSY, "the stack that is up is of "
 			       "another build of gameday");

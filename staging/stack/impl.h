@@ -133,7 +133,6 @@ struct sup {
 	struct stack_paths paths;
 	char *name;
 	double speed;
-	bool netns;
 	json_t *keys;		/* {"shop.pool": "50"} */
 	bool kafka_mock;
 	char kafka_home[STACK_PATH];	/* libs/, log4j2.properties; "" */

@@ -168,9 +168,9 @@ static bool sup_all_ready(const struct sup *sup)
 static json_t *sup_make_info(struct sup *sup)
 {
 	json_t *versions = json_object();
-	json_t *info = json_pack("{s:s, s:i, s:f, s:b, s:O, s:o, s:o, s:s}",
+	json_t *info = json_pack("{s:s, s:i, s:f, s:O, s:o, s:o, s:s}",
 		"name", sup->name, "pid", (int)getpid(), "speed", sup->speed,
-		"netns", sup->netns, "keys", sup->keys, "versions", versions,
+		"keys", sup->keys, "versions", versions,
 		"build", stack_build_id(), "logs", sup->paths.logs);
 
 	for (int i = 0; i < PART_COUNT; i++) {
@@ -457,7 +457,6 @@ static int sup_configure(struct sup *sup, const char *text, struct err *err)
 		return rc;
 	sup->name = mem_strdup(json_str(conf, "name", ""));
 	sup->speed = json_num(conf, "speed", 1);
-	sup->netns = json_flag(conf, "netns", false);
 	sup->keys = json_incref(json_object_get(conf, "keys"));
 	json_decref(conf);
 	return stack_paths_init(&sup->paths, sup->name, err);

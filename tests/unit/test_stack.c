@@ -74,8 +74,8 @@ static void test_args(void **state)
 /* Of a stack that is up with pool 50 at speed 5. */
 static json_t *an_info(void)
 {
-	return json_pack("{s:f, s:b, s:s, s:o, s:{s:s}}", "speed", 5.0,
-			 "netns", 0, "failure", "", "build", stack_build_id(),
+	return json_pack("{s:f, s:s, s:o, s:{s:s}}", "speed", 5.0,
+			 "failure", "", "build", stack_build_id(),
 			 "keys", "shop.pool", "50");
 }
 
@@ -102,9 +102,6 @@ static void test_adoption(void **state)
 	conf.speed = 1;
 	assert_differs(info, &conf, "speed");
 	conf.speed = 5;
-	conf.netns = true;
-	assert_differs(info, &conf, "netns");
-	conf.netns = false;
 	conf.keys = other;
 	assert_differs(info, &conf, "keys");
 	conf.keys = NULL;
