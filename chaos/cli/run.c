@@ -130,7 +130,6 @@ static int bring_stack(struct run *r, struct err *err)
 	const char *keys[65] = { NULL };
 	struct stack_conf conf = { .name = r->staging.name,
 				   .speed = r->opts->speed,
-				   .netns = r->staging.netns,
 				   .keys = keys };
 	char *owned[64];
 	size_t n = 0;

@@ -17,7 +17,6 @@ struct stack_conf {
 	const char *name;	/* "default"; several live side by side: a-z, */
 				/* 0-9 and '-', at most 32 */
 	double speed;		/* drill seconds per real second */
-				/* own: not yet, -ENOTSUP */
 	const char *const *keys;/* "shop.pool=50": any key of gameday-shop; */
 				/* "kafka=auto|real|mock"; "proxy.threads=2"; */
 				/* NULL-terminated; or NULL */
