@@ -83,19 +83,18 @@ static int stop_main(int argc, char **argv)
 	return CLI_HELD;
 }
 
-/* "14:02:10" needs the scenario's label, so it is sent as drill seconds. */
+/* A time of day is the drill's to read: it knows what T+0 is labelled. */
 static int set_time(json_t *body, const char *at, const char *ago,
 		    struct err *err)
 {
-	nsec_t t;
+	nsec_t t = 0;
 	int rc = 0;
 
 	if (ago) {
 		rc = units_duration(ago, &t, err);
 		json_object_set_new(body, "ago_s", json_real((double)t / 1e9));
 	} else if (at) {
-		rc = units_duration(at, &t, err);
-		json_object_set_new(body, "at_s", json_real((double)t / 1e9));
+		json_object_set_new(body, "at", json_string(at));
 	}
 	return rc;
 }
@@ -105,7 +104,7 @@ static int mark_main(int argc, char **argv)
 	const char *at = NULL, *ago = NULL, *by = getenv("USER"), *note = "";
 	struct cli_opt opts[] = {
 		{ "at", 0, CLI_STRING, &at, "TIME",
-		  "drill time since T+0, as 2m10s" },
+		  "14:02:10 of the scenario's clock, or 2m10s since T+0" },
 		{ "ago", 0, CLI_STRING, &ago, "TIME", "so long ago" },
 		{ "by", 0, CLI_STRING, &by, "WHO", "who says so" },
 		{ "note", 0, CLI_STRING, &note, "TEXT", "a sentence" },

@@ -4,20 +4,24 @@
  * taken down again in the reverse order.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "chaos/base/json.h"
 #include "chaos/base/log.h"
 #include "chaos/base/mem.h"
+#include "chaos/base/proc.h"
 #include "chaos/cli/cli.h"
 #include "chaos/cli/source_link.h"
 #include "chaos/drill/drill.h"
+#include "chaos/fault/rundir.h"
 #include "chaos/sim/sim.h"
 #include "chaos/ui/control.h"
 #include "chaos/ui/live.h"
@@ -28,6 +32,7 @@ struct run {
 	struct plan *plan;
 	const struct cli_run_opts *opts;
 	char id[128];
+	bool claimed;		/* the directory of its sockets is ours */
 	char *dir;
 	char host[64];
 	struct loop *loop;
@@ -57,19 +62,51 @@ void cli_run_id(const char *name, char *dst, size_t size)
 	snprintf(dst, size, "%s-%s", stamp, name);
 }
 
-static char *new_run_dir(const struct cli_run_opts *o, char *id, size_t size)
+static char *run_dir_of(const struct cli_run_opts *o, const char *id)
 {
-	char *dir;
+	return o->out ? mem_strdup(o->out) : mem_printf("runs/%s", id);
+}
 
-	if (o->out)
-		return mem_strdup(o->out);
-	dir = mem_printf("runs/%s", id);
-	for (int i = 2; access(dir, F_OK) == 0; i++) {
-		mem_free(dir);
-		dir = mem_printf("runs/%s-%d", id, i);
+/* Until the socket is there: a directory that is empty may be taken away. */
+static int hold_place(const char *dir, struct err *err)
+{
+	AUTO_FREE char *path = mem_printf("%s/control", dir);
+	AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+				 0600);
+
+	return fd < 0 ? err_errno(err, "cannot make '%s'", path) : 0;
+}
+
+/*
+ * An id that no other run has: two of one name may begin in one second. Whoever
+ * makes the directory of its sockets has it.
+ */
+static int claim_id(struct run *r, struct err *err)
+{
+	char base[RUNDIR_PATH], path[RUNDIR_PATH], first[sizeof(r->id)];
+	int rc;
+
+	cli_run_id(r->plan->conf.name, first, sizeof(first));
+	snprintf(r->id, sizeof(r->id), "%s", first);
+	fault_run_base(base);
+	rc = proc_mkdirs(base, geteuid() == 0 ? 0755 : 0700, err);
+	for (int i = 2; rc == 0; i++) {
+		r->dir = run_dir_of(r->opts, r->id);
+		rc = fault_run_path(r->id, path, err);
+		if (rc == 0 && (r->opts->out || access(r->dir, F_OK) < 0)) {
+			if (mkdir(path, 0700) == 0) {
+				r->claimed = true;
+				return hold_place(path, err);
+			}
+			if (errno != EEXIST)
+				return err_errno(err, "cannot make '%s'", path);
+		}
+		mem_free(r->dir);
+		r->dir = NULL;
+		snprintf(r->id, sizeof(r->id), "%.*s-%d",
+			 (int)sizeof(r->id) - 12, first, i);
 	}
-	snprintf(id, size, "%s", dir + strlen("runs/"));
-	return dir;
+	return rc;
 }
 
 /* runs/latest → the newest; a convenience, so failing is no error. */
@@ -302,6 +339,8 @@ static void take_down(struct run *r)
 {
 	struct err err = { 0 };
 
+	if (r->claimed && !r->control)
+		fault_run_remove(r->id);
 	control_close(r->control);
 	drill_free(r->drill);
 	live_free(r->live);
@@ -346,10 +385,10 @@ int cli_run(struct plan *p, const struct cli_run_opts *o)
 	cli_staging_read(p->sc, &r.staging, &errs);
 	errs_done(&errs);
 	gethostname(r.host, sizeof(r.host) - 1);
-	cli_run_id(p->conf.name, r.id, sizeof(r.id));
-	r.dir = new_run_dir(o, r.id, sizeof(r.id));
 	r.symbols = symbols_new();
-	rc = set_up(&r, &err);
+	rc = claim_id(&r, &err);
+	if (rc == 0)
+		rc = set_up(&r, &err);
 	if (rc == 0)
 		rc = drill(&r, &err);
 	live_free(r.live);
@@ -377,10 +416,13 @@ int cli_simulate(struct plan *p, const struct cli_run_opts *o)
 	int rc, code;
 
 	snprintf(r.id, sizeof(r.id), "%s-simulated", p->conf.name);
-	r.dir = new_run_dir(o, r.id, sizeof(r.id));
+	r.dir = run_dir_of(o, r.id);
+	for (int i = 2; !o->out && access(r.dir, F_OK) == 0; i++) {
+		mem_free(r.dir);
+		r.dir = mem_printf("runs/%s-%d", r.id, i);
+	}
 	r.symbols = symbols_new();
 	sim_symbols(r.symbols);
-	snprintf(r.id, sizeof(r.id), "%s-simulated", p->conf.name);
 	args.run = r.id;
 	args.run_dir = r.dir;
 	args.symbols = r.symbols;

@@ -71,6 +71,18 @@ int drill_mark(struct drill *d, const char *name, nsec_t at, const char *by,
 		       name);
 }
 
+int drill_time(const struct drill *d, const char *text, nsec_t *ret,
+	       struct err *err)
+{
+	nsec_t t;
+
+	if (d->plan->conf.clock >= 0 && units_clock(text, &t, NULL) == 0) {
+		*ret = t - d->plan->conf.clock;
+		return 0;
+	}
+	return units_duration(text, ret, err);
+}
+
 static int ctl_load(struct drill *d, const char *what, const char *value,
 		    struct err *err)
 {
@@ -88,6 +100,8 @@ static int ctl_load(struct drill *d, const char *what, const char *value,
 	} else if (strcmp(what, "resume") == 0) {
 		a.what = LOAD_RESUME;
 	}
+	if (rc == 0 && !(a.value >= 0 && a.value <= 1e9))
+		rc = err_set(err, -ERANGE, "'%s' is not 0 or more", value);
 	if (rc == 0)
 		d->env->load->adjust(d->load, &a);
 	return rc;

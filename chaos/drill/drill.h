@@ -56,6 +56,9 @@ void drill_stop(struct drill *d, enum drill_end end, const char *why);
 /* A person's mark. at: drill ns; NSEC_NEVER: now. */
 int drill_mark(struct drill *d, const char *name, nsec_t at, const char *by,
 	       const char *note, struct err *err) MUST_CHECK;
+/* "14:02:10" of the scenario's clock, or "2m10s" since T+0. */
+int drill_time(const struct drill *d, const char *text, nsec_t *ret,
+	       struct err *err) MUST_CHECK;
 /* "rate 500/s", "users 800", "pause", "resume", "fault NAME key value". */
 int drill_ctl(struct drill *d, int argc, const char *const *argv,
 	      struct err *err) MUST_CHECK;

@@ -287,6 +287,7 @@ json_t *report_audit(const struct facts *f, json_t *because)
 	const json_t *audit = facts_event(f, "audit");
 	json_t *o = json_object();
 	double planned = json_num(load, "open_planned", 0);
+	static const char never[] = "the run ended before its audit";
 	static const struct {
 		const char *key, *text;
 		double limit;
@@ -315,5 +316,7 @@ json_t *report_audit(const struct facts *f, json_t *because)
 			planned - json_num(load, "open_achieved", 0),
 			0.01 * planned);
 	check_holds(audit, because);
+	if (!audit)
+		json_array_append_new(because, json_string(never));
 	return o;
 }

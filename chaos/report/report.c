@@ -30,7 +30,7 @@ static json_t *run_part(const struct facts *f, json_t *because)
 		"date",	 "speed",   "seed",	  "started_at",
 		"version", "stack", "assumptions", "controls", "load",
 		"window_from_s", "window_to_s", "stable_for_s", "lead_in_s",
-		"host",
+		"host", "judge_recorded",
 	};
 	json_t *o = json_object();
 

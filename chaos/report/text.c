@@ -59,7 +59,8 @@ static void head(const json_t *root, FILE *f)
 		json_str(root, "run/title", "?"), 6, "",
 		strcmp(json_str(root, "run/kind", ""), "simulate") == 0
 			? "simulated"
-			: "replayed",
+		: json_flag(root, "run/judge_recorded", false) ? "replayed"
+							       : "run",
 		speed, (long long)json_int64(root, "run/seed", 0));
 	if (json_str(root, "run/controls", "")[0])
 		fprintf(f, "a control: %s\n",
@@ -230,10 +231,13 @@ static void faults(const json_t *root, FILE *f)
 		if (json_is_string(json_at(fault, "fallback_for")))
 			fprintf(f, "  in place of %s, which cannot run here",
 				json_str(fault, "fallback_for", "?"));
-		fprintf(f, "\n               %s: %s\n",
-			json_flag(fault, "bit", false) ? "bit"
-						       : "DID NOT BITE",
-			json_str(fault, "explain", "no expect"));
+		fprintf(f, "\n               %s%s\n",
+			!json_at(fault, "expect")
+				? "without an expect: nobody looked for its "
+				  "effect"
+			: json_flag(fault, "bit", false) ? "bit: "
+							 : "DID NOT BITE: ",
+			json_str(fault, "explain", ""));
 		if (got)
 			fprintf(f, "               achieved %s\n", got);
 		if (json_is_string(json_at(fault, "remove")))
@@ -382,6 +386,10 @@ static void audit(const json_t *root, FILE *f)
 {
 	const json_t *a = json_at(root, "load/audit");
 
+	if (!json_at(a, "slip_p99_ms")) {
+		fprintf(f, "\naudit: none, the run ended before it\n");
+		return;
+	}
 	fprintf(f,
 		"\naudit: %s; send lag p99 %.2f ms, load thread at most %.0f %% "
 		"of a core, timeline slip p99 %.2f ms\n",

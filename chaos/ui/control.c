@@ -50,14 +50,13 @@ static void answer_status(struct control *c, const json_t *body,
 static void answer_mark(struct control *c, const json_t *body,
 			struct httpd_response *resp)
 {
-	double at_s = json_num(body, "at_s", -1e9);
+	const char *text = json_str(body, "at", NULL);
 	double ago_s = json_num(body, "ago_s", 0);
 	nsec_t at = loop_now(c->loop) - (nsec_t)(ago_s * 1e9);
 	struct err err = { 0 };
 
-	if (at_s > -1e8)
-		at = (nsec_t)(at_s * 1e9);
-	if (drill_mark(c->drill, json_str(body, "name", ""), at,
+	if ((text && drill_time(c->drill, text, &at, &err) < 0) ||
+	    drill_mark(c->drill, json_str(body, "name", ""), at,
 		       json_str(body, "by", ""), json_str(body, "note", ""),
 		       &err) < 0)
 		answer_error(resp, 400, err.msg);

@@ -16,11 +16,17 @@ import tempfile
 import threading
 import time
 
-from proxytest import DEADLINE, UnixHTTP, check, finish, until
+from proxytest import DEADLINE, UnixHTTP, finish, until
+import proxytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 END = 60.0
+
+
+def check(what, ok, detail=""):
+    """As proxytest's; its detail only where it fails."""
+    proxytest.check(what, ok, "" if ok else detail)
 
 
 class Web:
@@ -214,6 +220,12 @@ def said(got, *words):
     """Do output and errors of a finished run have all the words?"""
     text = got.stdout + got.stderr
     return all(w in text for w in words)
+
+
+def busy(report):
+    """Is it invalid only because others had this machine's cores?"""
+    because = report["run"]["invalid_because"]
+    return because and all("send lag" in b for b in because)
 
 
 def wait(p, seconds=END):
