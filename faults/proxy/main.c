@@ -315,6 +315,14 @@ static void raise_limits(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* Once they were ours: a socket's file stays when its listener closes. */
+static void remove_sockets(const struct settings *s)
+{
+	for (unsigned i = 0; i < s->n_apis; i++)
+		if (strncmp(s->apis[i], "unix:", 5) == 0)
+			unlink(s->apis[i] + 5);
+}
+
 static int serve(struct settings *s, struct err *err)
 {
 	struct loop_io signals;
@@ -330,8 +338,10 @@ static int serve(struct settings *s, struct err *err)
 		rc = loop_io_set(proxy->loop, &signals, LOOP_IN, err);
 	if (!rc && s->ready_fd >= 0)
 		rc = say_ready(proxy, s->ready_fd, err);
-	if (!rc)
+	if (!rc) {
 		loop_run(proxy->loop);
+		remove_sockets(s);
+	}
 	proxy_free(proxy);
 	close(signals.fd);
 	return rc;

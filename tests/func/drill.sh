@@ -280,6 +280,12 @@ check("hung: stop works all the same", got.returncode == 0, got)
 check("hung: no toxic", g.toxics(run) == [])
 check("hung: the guardian ended the controller", wait(p) == -signal.SIGKILL)
 
+# --- a proxy that is told to end takes its socket with it
+run = g.id(plain[1])
+os.kill(g.proxy_pid(run), signal.SIGTERM)
+until(lambda: not os.path.exists(os.path.join(g.base(), run + ".proxy")),
+      "the proxy's socket is gone")
+
 until(lambda: g.left() == [], "nothing left")
 check("nothing is left", g.left() == [])
 check("no journal is left", not os.path.isdir(g.undo) or
