@@ -35,8 +35,9 @@ static void check_runs(struct fault *f, struct buf *report, struct errs *errs)
 		buf_addf(report, "fault %s: %s cannot run here: %s\n", name,
 			 f->ops->name, err.msg);
 		scenario_error(f->conf->section, NULL, errs,
-			       "fault '%s' cannot run here: %s", name,
-			       err.msg);
+			       "fault '%s' cannot run here: %s ('fallback = "
+			       "KIND' takes another kind where it cannot)",
+			       name, err.msg);
 		return;
 	}
 	if (!check_choice(f, true, &second)) {

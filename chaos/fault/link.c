@@ -338,7 +338,9 @@ int fault_link_open(const struct fault_link_args *args,
 	l->lease_fd = -1;
 	rc = open_all(l, args, err);
 	if (rc) {
-		fault_link_goodbye(l);
+		/* Ours has nobody to serve: without a goodbye it ends now. */
+		if (!l->ours)
+			fault_link_goodbye(l);
 		fault_link_close(l);
 		return rc;
 	}

@@ -23,7 +23,7 @@ static int make_instance(char dst[40], struct err *err)
 
 	if (getrandom(b, sizeof(b), 0) != sizeof(b))
 		return err_errno(err, "cannot get random bytes");
-	b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);	/* RFC 9562: v4 */
+	b[6] = (unsigned char)((b[6] & 0x0f) | 0x40); /* RFC 9562: v4 */
 	b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
 	(void)snprintf(dst, 40,
 		       "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-"
@@ -40,7 +40,7 @@ static long long proxy_connections(const struct proxy *proxy)
 	struct list *pos;
 	long long n = 0;
 
-	LIST_FOR(pos, &proxy->links) {
+	LIST_FOR (pos, &proxy->links) {
 		struct link_sum sum;
 
 		link_sum(LIST_ENTRY(pos, struct link, in_proxy), &sum);
@@ -49,11 +49,27 @@ static long long proxy_connections(const struct proxy *proxy)
 	return n;
 }
 
+static bool ever_served(const struct proxy *proxy)
+{
+	struct list *pos;
+
+	LIST_FOR (pos, &proxy->links) {
+		struct link_sum sum;
+
+		link_sum(LIST_ENTRY(pos, struct link, in_proxy), &sum);
+		if (sum.accepted)
+			return true;
+	}
+	return false;
+}
+
 /* Why it ends now, or NULL. */
 static const char *proxy_over(const struct proxy *proxy, nsec_t now)
 {
 	if (lease_count(proxy))
 		return NULL;
+	if (proxy->goodbye && !ever_served(proxy))
+		return "goodbye, and nobody was ever connected through it";
 	if (proxy->goodbye)
 		return now - proxy->goodbye >= proxy->linger ? "goodbye" : NULL;
 	if (proxy_connections(proxy))
@@ -83,8 +99,8 @@ static void on_life(struct loop *loop, struct loop_timer *timer, void *arg)
 static int start_workers(struct proxy *proxy, unsigned n, struct err *err)
 {
 	for (unsigned i = 0; i < n; i++) {
-		int rc = worker_start(proxy, i, proxy->seed,
-				      &proxy->workers[i], err);
+		int rc = worker_start(proxy, i, proxy->seed, &proxy->workers[i],
+				      err);
 
 		if (rc < 0)
 			return rc;
@@ -162,8 +178,7 @@ int proxy_add_api(struct proxy *proxy, const char *listen, struct err *err)
 	int fd;
 
 	if (i == PROXY_APIS_MAX)
-		return err_set(err, -ENOSPC, "at most %d APIs",
-			       PROXY_APIS_MAX);
+		return err_set(err, -ENOSPC, "at most %d APIs", PROXY_APIS_MAX);
 	struct addr *addr = &proxy->api_addrs[i];
 	int rc = proxy_addr(listen, addr, err);
 
@@ -185,7 +200,7 @@ struct link *proxy_link(const struct proxy *proxy, const char *name)
 {
 	struct list *pos;
 
-	LIST_FOR(pos, &proxy->links) {
+	LIST_FOR (pos, &proxy->links) {
 		struct link *l = LIST_ENTRY(pos, struct link, in_proxy);
 
 		if (!strcmp(l->name, name))
@@ -212,7 +227,7 @@ int proxy_addr(const char *text, struct addr *ret, struct err *err)
 struct want {
 	struct loop_post post;
 	struct work_job job;
-	struct link *link;		/* a reference */
+	struct link *link; /* a reference */
 	char host[LINK_HOST_MAX];
 	int port;
 	struct addr upstream;
@@ -225,8 +240,8 @@ static void want_done(struct want *want)
 	struct err err = {0};
 
 	if (!want->rc)
-		want->rc = allow_connect(l->proxy->allow, &want->upstream,
-					 &err);
+		want->rc =
+			allow_connect(l->proxy->allow, &want->upstream, &err);
 	if (err.code)
 		log_warn("link %s: %s", l->name, err.msg);
 	link_add_endpoint(l, want->host, want->port, &want->upstream,
@@ -272,8 +287,8 @@ static void take_want(struct loop *loop, struct loop_post *post)
 		mem_free(want);
 		return;
 	}
-	(void)snprintf(text, sizeof(text), v6 ? "[%s]:%d" : "%s:%d",
-		       want->host, want->port);
+	(void)snprintf(text, sizeof(text), v6 ? "[%s]:%d" : "%s:%d", want->host,
+		       want->port);
 	want->rc = proxy_addr(text, &want->upstream, &err);
 	if (!want->rc) {
 		want_done(want);
