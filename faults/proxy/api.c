@@ -149,8 +149,9 @@ static int route_call(struct api_call *call)
 
 	/* A browser's page has no business here */
 	if (httpd_header(call->req, "Origin"))
-		return api_error(call, 403, "requests from web pages are "
-					    "refused");
+		return api_error(call, 403,
+				 "requests from web pages are "
+				 "refused");
 	route = find_in(call, api_gameday_routes, &known);
 	if (!route)
 		route = find_in(call, api_toxiproxy_routes, &known);

@@ -22,10 +22,10 @@ struct api_call {
 	struct proxy *proxy;
 	const struct httpd_request *req;
 	struct httpd_response *resp;
-	char name[API_NAMES][API_NAME_MAX];	/* the path's "*" */
-	json_t *body;		/* NULL: none */
-	json_t *answer;		/* to be set; NULL: no body */
-	struct err err;		/* the text when the status says so */
+	char name[API_NAMES][API_NAME_MAX]; /* the path's "*" */
+	json_t *body;			    /* NULL: none */
+	json_t *answer;			    /* to be set; NULL: no body */
+	struct err err; /* the text when the status says so */
 };
 
 /* Returns the HTTP status. */
@@ -33,7 +33,7 @@ typedef int api_fn(struct api_call *call);
 
 struct api_route {
 	const char *method, *path;
-	bool changes;		/* obeys the header Gameday-Instance */
+	bool changes; /* obeys the header Gameday-Instance */
 	api_fn *fn;
 };
 

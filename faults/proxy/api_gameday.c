@@ -10,9 +10,9 @@
 
 static int get_instance(struct api_call *call)
 {
-	call->answer = json_pack("{s:s, s:i, s:s}", "instance",
-				 call->proxy->instance, "pid", (int)getpid(),
-				 "version", GAMEDAY_VERSION);
+	call->answer =
+		json_pack("{s:s, s:i, s:s}", "instance", call->proxy->instance,
+			  "pid", (int)getpid(), "version", GAMEDAY_VERSION);
 	return 200;
 }
 
@@ -65,7 +65,7 @@ static int get_links(struct api_call *call)
 	struct list *pos;
 
 	call->answer = json_array();
-	LIST_FOR(pos, &call->proxy->links)
+	LIST_FOR (pos, &call->proxy->links)
 		json_array_append_new(
 			call->answer,
 			link_json(LIST_ENTRY(pos, struct link, in_proxy)));

@@ -45,7 +45,7 @@ static int get_proxies(struct api_call *call)
 	struct list *pos;
 
 	call->answer = json_object();
-	LIST_FOR(pos, &call->proxy->links) {
+	LIST_FOR (pos, &call->proxy->links) {
 		struct link *l = LIST_ENTRY(pos, struct link, in_proxy);
 
 		json_object_set_new(call->answer, l->name, proxy_json(l));
@@ -84,8 +84,7 @@ static int parse_link(struct api_call *call, const json_t *json,
 	if (!*args->name)
 		return api_error(call, 400, "missing required field: name");
 	if (!json_str(json, "upstream", NULL))
-		return api_error(call, 400,
-				 "missing required field: upstream");
+		return api_error(call, 400, "missing required field: upstream");
 	if (!args->filter)
 		return api_error(call, 400, "unknown protocol '%s'", protocol);
 	if (addr_parse("127.0.0.1:0", &args->listen, &call->err) < 0)
@@ -146,7 +145,7 @@ static int post_populate(struct api_call *call)
 	if (!json_is_array(call->body))
 		return api_error(call, 400, "bad request body: not an array");
 	call->answer = json_pack("{s:[]}", "proxies");
-	json_array_foreach(call->body, i, one) {
+	json_array_foreach (call->body, i, one) {
 		int status = populate_one(call, one);
 
 		if (status) {
@@ -163,7 +162,7 @@ static int post_reset(struct api_call *call)
 	struct list *pos;
 	int status = 204;
 
-	LIST_FOR(pos, &call->proxy->links) {
+	LIST_FOR (pos, &call->proxy->links) {
 		struct link *l = LIST_ENTRY(pos, struct link, in_proxy);
 
 		link_remove_toxics(l, NULL);

@@ -18,8 +18,8 @@ void delayq_done(struct delayq *q)
 		delayq_drop(q);
 }
 
-void delayq_add(struct delayq *q, const void *data, size_t len,
-		nsec_t arrival, nsec_t delay)
+void delayq_add(struct delayq *q, const void *data, size_t len, nsec_t arrival,
+		nsec_t delay)
 {
 	struct delay_chunk *c = mem_alloc(sizeof(*c) + len);
 

@@ -14,18 +14,18 @@
 
 struct delay_chunk {
 	struct delay_chunk *next;
-	nsec_t arrival;		/* mono ns */
-	nsec_t due;		/* mono ns, >= the chunk ahead's */
-	nsec_t asked;		/* ns: the delay drawn for it */
-	size_t len;		/* 0: the end of the stream */
-	size_t off;		/* 0 .. off -- sent / off .. len -- to send */
+	nsec_t arrival; /* mono ns */
+	nsec_t due;	/* mono ns, >= the chunk ahead's */
+	nsec_t asked;	/* ns: the delay drawn for it */
+	size_t len;	/* 0: the end of the stream */
+	size_t off;	/* 0 .. off -- sent / off .. len -- to send */
 	char data[];
 };
 
 struct delayq {
 	struct delay_chunk *head, *tail;
-	size_t bytes;		/* not sent yet */
-	nsec_t last_due;	/* deadline of the newest chunk ever added */
+	size_t bytes;	 /* not sent yet */
+	nsec_t last_due; /* deadline of the newest chunk ever added */
 };
 
 void delayq_init(struct delayq *q);
@@ -35,8 +35,8 @@ static inline bool delayq_empty(const struct delayq *q)
 	return !q->head;
 }
 /* Copies. len 0 marks the end of the stream. */
-void delayq_add(struct delayq *q, const void *data, size_t len,
-		nsec_t arrival, nsec_t delay);
+void delayq_add(struct delayq *q, const void *data, size_t len, nsec_t arrival,
+		nsec_t delay);
 /* The first chunk if it is due, or NULL. */
 struct delay_chunk *delayq_due(const struct delayq *q, nsec_t now);
 /* When the first chunk is due; NSEC_NEVER when empty. */

@@ -17,11 +17,7 @@ const struct filter_ops filter_redis = {
 };
 
 static const struct filter_ops *const table[] = {
-	&filter_kafka,
-	&filter_postgres,
-	&filter_redis,
-	&filter_tcp,
-	NULL,
+	&filter_kafka, &filter_postgres, &filter_redis, &filter_tcp, NULL,
 };
 
 const struct filter_ops *const *filter_table(void)

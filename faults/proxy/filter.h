@@ -15,8 +15,8 @@
 struct filter_ops {
 	const char *protocol;
 	const char *summary;
-	bool gate_connections;	/* pool_limit counts connections */
-	size_t state_size;	/* zeroed */
+	bool gate_connections; /* pool_limit counts connections */
+	size_t state_size;     /* zeroed */
 	void (*open)(struct flow *f);
 	/*
 	 * Bytes came.  Passes what may go on with flow_pass() and returns how
@@ -27,16 +27,16 @@ struct filter_ops {
 			size_t len);
 	/* The peer that s comes from ended its stream; bytes may be kept. */
 	void (*eof)(struct flow *f, enum stream s);
-	void (*granted)(struct flow *f);	/* after flow_gate_enter() */
-	void (*refused)(struct flow *f);	/* pool is full, or timed out */
-	void (*reconf)(struct flow *f);		/* the link's toxics changed */
-	void (*close)(struct flow *f);		/* frees what open made */
+	void (*granted)(struct flow *f); /* after flow_gate_enter() */
+	void (*refused)(struct flow *f); /* pool is full, or timed out */
+	void (*reconf)(struct flow *f);	 /* the link's toxics changed */
+	void (*close)(struct flow *f);	 /* frees what open made */
 };
 
 extern const struct filter_ops filter_kafka, filter_postgres, filter_redis,
 	filter_tcp;
 
-const struct filter_ops *filter_find(const char *protocol);	/* or NULL */
+const struct filter_ops *filter_find(const char *protocol); /* or NULL */
 /* The rows, sorted by protocol; ends with NULL. */
 const struct filter_ops *const *filter_table(void);
 

@@ -27,8 +27,8 @@ struct worker;
 /* For the data thread. fd is taken over. */
 void flow_open(struct worker *w, struct link *l, const struct addr *upstream,
 	       int fd);
-void flow_reconf(struct flow *f);	/* its slot's conf has changed */
-void flow_kill(struct flow *f);		/* at once, both sides reset */
+void flow_reconf(struct flow *f); /* its slot's conf has changed */
+void flow_kill(struct flow *f);	  /* at once, both sides reset */
 struct list *flow_in_slot(struct flow *f);
 struct flow *flow_of_slot(struct list *in_slot);
 
@@ -58,6 +58,6 @@ void flow_count_opaque(struct flow *f);
 bool flow_gate_enter(struct flow *f);
 bool flow_gate_in(const struct flow *f);
 bool flow_gate_waiting(const struct flow *f);
-void flow_gate_leave(struct flow *f);	/* counts a transaction */
+void flow_gate_leave(struct flow *f); /* counts a transaction */
 
 #endif

@@ -12,32 +12,32 @@
 #include "faults/proxy/link.h"
 #include "faults/proxy/worker.h"
 
-enum { PIPE_MAX = 1024 * 1024 };	/* bytes queued before reading stops */
+enum { PIPE_MAX = 1024 * 1024 }; /* bytes queued before reading stops */
 
 /* side[STREAM_UP] is the client, where that stream comes from. */
 struct side {
-	int fd;			/* -1: none */
+	int fd; /* -1: none */
 	struct loop_io io;
 	bool connected;
 };
 
-struct pipe {			/* one direction: side[s] -> side[!s] */
+struct pipe { /* one direction: side[s] -> side[!s] */
 	struct delayq q;
-	struct loop_timer timer;	/* the first chunk's deadline */
-	struct buf kept;	/* read, and not taken by the filter yet */
-	uint32_t delays;	/* toxics that delay here, as bits */
-	bool blocked;		/* the socket took no more */
-	bool ended;		/* nothing more will be read */
-	bool reset;		/* … because it was reset */
+	struct loop_timer timer; /* the first chunk's deadline */
+	struct buf kept;	 /* read, and not taken by the filter yet */
+	uint32_t delays;	 /* toxics that delay here, as bits */
+	bool blocked;		 /* the socket took no more */
+	bool ended;		 /* nothing more will be read */
+	bool reset;		 /* … because it was reset */
 	bool end_queued;
-	bool over;		/* its end was passed on, or nobody reads it */
+	bool over; /* its end was passed on, or nobody reads it */
 };
 
 enum flow_gate { FLOW_OUT, FLOW_WAITING, FLOW_IN };
 
 struct flow {
 	struct worker *w;
-	struct link *link;	/* a reference */
+	struct link *link; /* a reference */
 	struct link_slot *slot;
 	struct list in_slot;
 	struct addr upstream;
@@ -45,13 +45,13 @@ struct flow {
 	struct pipe pipe[STREAMS];
 	struct gate_pass pass;
 	struct loop_timer gate_timer;
-	enum flow_gate gate;	/* what this thread knows of pass.state */
+	enum flow_gate gate; /* what this thread knows of pass.state */
 	uint64_t id;
 	struct rng rng;
-	uint32_t toxics;	/* of the conf in use that apply, as bits */
-	bool dying;		/* reset both sides at the next settle */
-	bool finishing;		/* the upstream is done with */
-	bool closed;		/* memory waits for a grant's post */
+	uint32_t toxics; /* of the conf in use that apply, as bits */
+	bool dying;	 /* reset both sides at the next settle */
+	bool finishing;	 /* the upstream is done with */
+	bool closed;	 /* memory waits for a grant's post */
 	alignas(max_align_t) char state[];
 };
 
@@ -60,8 +60,8 @@ void pipe_init(struct flow *f, enum stream s);
 void pipe_done(struct flow *f, enum stream s);
 void pipe_read(struct flow *f, enum stream s);
 void pipe_flush(struct flow *f, enum stream s);
-void pipe_retime(struct flow *f, enum stream s);	/* toxics changed */
-void pipe_end(struct flow *f, enum stream s);	/* if all is taken: pass it */
+void pipe_retime(struct flow *f, enum stream s); /* toxics changed */
+void pipe_end(struct flow *f, enum stream s);	 /* if all is taken: pass it */
 bool pipe_has_room(const struct pipe *p);
 
 #endif

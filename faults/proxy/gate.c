@@ -208,8 +208,8 @@ static nsec_t gate_longest(const struct gate *gate, nsec_t now)
 	nsec_t longest = gate->longest;
 
 	if (!list_empty(&gate->queue)) {
-		const struct gate_pass *oldest = LIST_ENTRY(
-			gate->queue.next, struct gate_pass, link);
+		const struct gate_pass *oldest =
+			LIST_ENTRY(gate->queue.next, struct gate_pass, link);
 
 		if (now - oldest->since > longest)
 			longest = now - oldest->since;
@@ -249,10 +249,9 @@ static json_t *gate_phases(const struct gate *gate)
 			json_pack("{s:I, s:I, s:I, s:I, s:f}", "size",
 				  (json_int_t)p->size, "in_flight_before",
 				  (json_int_t)p->in_flight_before,
-				  "max_in_flight",
-				  (json_int_t)p->max_in_flight, "waits",
-				  (json_int_t)p->waits, "longest_wait_ms",
-				  gate_ms(p->longest)));
+				  "max_in_flight", (json_int_t)p->max_in_flight,
+				  "waits", (json_int_t)p->waits,
+				  "longest_wait_ms", gate_ms(p->longest)));
 	}
 	return phases;
 }
@@ -261,11 +260,11 @@ json_t *gate_achieved(struct gate *gate, nsec_t now)
 {
 	pthread_mutex_lock(&gate->lock);
 	const struct hist *h = gate->wait;
-	json_t *wait = json_pack(
-		"{s:f, s:f, s:f}", "p50",
-		h ? gate_ms(hist_percentile(h, 50)) : 0.0, "p99",
-		h ? gate_ms(hist_percentile(h, 99)) : 0.0, "max",
-		gate_ms(gate_longest(gate, now)));
+	json_t *wait =
+		json_pack("{s:f, s:f, s:f}", "p50",
+			  h ? gate_ms(hist_percentile(h, 50)) : 0.0, "p99",
+			  h ? gate_ms(hist_percentile(h, 99)) : 0.0, "max",
+			  gate_ms(gate_longest(gate, now)));
 	json_t *all = json_pack(
 		"{s:I, s:I, s:o, s:I, s:I, s:o}", "max_in_flight",
 		(json_int_t)gate->max_active, "waits", (json_int_t)gate->waits,

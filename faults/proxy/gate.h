@@ -28,9 +28,9 @@ enum gate_state { GATE_OUT, GATE_WAITING, GATE_GRANTED, GATE_IN };
 enum gate_answer { GATE_YES, GATE_WAIT, GATE_FULL };
 
 struct gate_limit {
-	int64_t size;		/* 0: none */
-	int64_t queue;		/* most that may wait; 0: unbounded */
-	nsec_t timeout;		/* real ns a waiter waits at most; 0: none */
+	int64_t size;	/* 0: none */
+	int64_t queue;	/* most that may wait; 0: unbounded */
+	nsec_t timeout; /* real ns a waiter waits at most; 0: none */
 };
 
 /*
@@ -41,31 +41,31 @@ struct gate_pass {
 	struct loop *loop;
 	struct loop_post post;
 	struct list link;
-	enum gate_state state;	/* under the gate's lock */
-	nsec_t since;		/* mono ns: waiting since */
+	enum gate_state state; /* under the gate's lock */
+	nsec_t since;	       /* mono ns: waiting since */
 };
 
 enum { GATE_PHASES = 32 };
 
-struct gate_phase {		/* since a size was set */
+struct gate_phase { /* since a size was set */
 	int64_t size;
-	int64_t in_flight_before;	/* when it was set */
-	int64_t max_in_flight;	/* as of each grant: never above size */
+	int64_t in_flight_before; /* when it was set */
+	int64_t max_in_flight;	  /* as of each grant: never above size */
 	uint64_t waits;
 	nsec_t longest;
 };
 
 struct gate {
-	pthread_mutex_t lock;	/* all below */
+	pthread_mutex_t lock; /* all below */
 	struct gate_limit limit;
-	struct list queue;	/* gate_pass, first in, first out */
+	struct list queue; /* gate_pass, first in, first out */
 	int64_t in_flight, waiting, max_in_flight;
-	uint64_t transactions;	/* that have left */
+	uint64_t transactions; /* that have left */
 	/* since the limit was put on: */
 	int64_t max_active;
 	uint64_t waits, refused, left;
 	nsec_t longest;
-	struct hist *wait;	/* NULL until there is a limit */
+	struct hist *wait; /* NULL until there is a limit */
 	struct gate_phase phases[GATE_PHASES];
 	unsigned n_phases;
 };
@@ -73,7 +73,7 @@ struct gate {
 struct gate_stats {
 	int64_t size, in_flight, waiting, max_in_flight, max_active;
 	uint64_t transactions;
-	nsec_t longest;		/* ns: of those who waited and who wait */
+	nsec_t longest; /* ns: of those who waited and who wait */
 };
 
 void gate_init(struct gate *gate);
@@ -96,7 +96,7 @@ bool gate_leave_waiting(struct gate *gate, struct gate_pass *pass, nsec_t now);
 /* New limit; wakes whoever now fits. fresh: begins the statistics anew. */
 void gate_limit(struct gate *gate, const struct gate_limit *limit, bool fresh,
 		nsec_t now);
-nsec_t gate_timeout(struct gate *gate);	/* of the limit; 0: none */
+nsec_t gate_timeout(struct gate *gate); /* of the limit; 0: none */
 void gate_stats(struct gate *gate, nsec_t now, struct gate_stats *ret);
 /* {"max_in_flight","waits","wait_ms":{…},"refused","phases":[…]} */
 json_t *gate_achieved(struct gate *gate, nsec_t now);

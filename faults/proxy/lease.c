@@ -15,17 +15,17 @@
 /* An upgrade whose socket never came is over after this time. */
 #define LEASE_ATTACH_WITHIN (5 * NSEC_SEC)
 
-struct lease {			/* control thread */
+struct lease { /* control thread */
 	struct list in_proxy;
 	struct proxy *proxy;
 	char *id;
-	int fd;			/* -1: its socket is still to come */
+	int fd; /* -1: its socket is still to come */
 	struct loop_io io;
-	struct loop_timer expiry;	/* until then */
-	char line[16];		/* the last bytes read, for "bye\n" */
+	struct loop_timer expiry; /* until then */
+	char line[16];		  /* the last bytes read, for "bye\n" */
 	size_t len;
 	bool bye;
-	bool dead;		/* expired; the upgrade may still come for it */
+	bool dead; /* expired; the upgrade may still come for it */
 };
 
 static void lease_free(struct lease *lease)
@@ -48,7 +48,7 @@ static void lease_end(struct lease *lease)
 	unsigned removed = 0;
 
 	if (!lease->bye)
-		LIST_FOR(pos, &lease->proxy->links)
+		LIST_FOR (pos, &lease->proxy->links)
 			removed += link_remove_toxics(
 				LIST_ENTRY(pos, struct link, in_proxy),
 				lease->id);
@@ -99,7 +99,7 @@ static struct lease *lease_find(const struct proxy *proxy, const char *id)
 {
 	struct list *pos;
 
-	LIST_FOR(pos, &proxy->leases) {
+	LIST_FOR (pos, &proxy->leases) {
 		struct lease *lease = LIST_ENTRY(pos, struct lease, in_proxy);
 
 		if (!lease->dead && !strcmp(lease->id, id))
@@ -130,7 +130,7 @@ int lease_begin(struct proxy *proxy, const char *id, void **ret,
 	loop_timer_at_mono(proxy->loop, &lease->expiry,
 			   loop_mono(proxy->loop) + LEASE_ATTACH_WITHIN);
 	proxy->had_lease = true;
-	proxy->goodbye = 0;	/* somebody new has come */
+	proxy->goodbye = 0; /* somebody new has come */
 	*ret = lease;
 	return 0;
 }
@@ -163,7 +163,7 @@ unsigned lease_count(const struct proxy *proxy)
 	struct list *pos;
 	unsigned n = 0;
 
-	LIST_FOR(pos, &proxy->leases)
+	LIST_FOR (pos, &proxy->leases)
 		n += !LIST_ENTRY(pos, struct lease, in_proxy)->dead;
 	return n;
 }

@@ -207,8 +207,8 @@ void link_unref(struct link *l)
 
 static struct link_slot *slots_new(unsigned n)
 {
-	struct link_slot *slots = aligned_alloc(alignof(struct link_slot),
-						n * sizeof(*slots));
+	struct link_slot *slots =
+		aligned_alloc(alignof(struct link_slot), n * sizeof(*slots));
 
 	if (!slots)
 		abort();

@@ -22,7 +22,7 @@ struct filter_ops;
 struct proxy;
 
 enum {
-	LINK_TOXICS_MAX = 32,		/* a flow keeps them as bits */
+	LINK_TOXICS_MAX = 32, /* a flow keeps them as bits */
 	LINK_ENDPOINTS_MAX = 64,
 	LINK_HOST_MAX = 256,
 };
@@ -33,9 +33,9 @@ enum {
  */
 struct link_endpoint {
 	struct addr listen, upstream;
-	char host[LINK_HOST_MAX];	/* as named; "": the link's own */
+	char host[LINK_HOST_MAX]; /* as named; "": the link's own */
 	int port;
-	bool failed;			/* could not be opened: leave it */
+	bool failed; /* could not be opened: leave it */
 };
 
 struct link_conf {
@@ -46,8 +46,8 @@ struct link_conf {
 	unsigned n_endpoints;
 };
 
-struct link_counters {			/* added to by one thread */
-	atomic_llong connections;	/* open now */
+struct link_counters {		  /* added to by one thread */
+	atomic_llong connections; /* open now */
 	atomic_ullong accepted, errors, opaque;
 	atomic_ullong bytes[STREAMS];
 };
@@ -55,33 +55,33 @@ struct link_counters {			/* added to by one thread */
 /* What a data thread has of a link. */
 struct link_slot {
 	alignas(64) struct link_counters counters;
-	struct list flows;		/* that thread's alone */
-	struct link_conf *use;		/* that thread's alone */
-	bool closed;			/* deleted: new flows are turned away */
+	struct list flows;     /* that thread's alone */
+	struct link_conf *use; /* that thread's alone */
+	bool closed;	       /* deleted: new flows are turned away */
 };
 
-struct link_listener {			/* control thread */
-	int fd;				/* -1: closed */
+struct link_listener { /* control thread */
+	int fd;	       /* -1: closed */
 	struct loop_io io;
-	struct loop_timer pause;	/* out of descriptors */
+	struct loop_timer pause; /* out of descriptors */
 	struct link *link;
 	unsigned endpoint;
 };
 
 struct link {
 	atomic_int refs;
-	struct proxy *proxy;		/* outlives every link */
-	struct list in_proxy;		/* control thread from here … */
+	struct proxy *proxy;  /* outlives every link */
+	struct list in_proxy; /* control thread from here … */
 	char *name;
 	bool enabled;
-	struct link_conf *conf;		/* the newest */
+	struct link_conf *conf; /* the newest */
 	struct link_listener listeners[LINK_ENDPOINTS_MAX];
 	/* … to here; constant: */
 	const struct filter_ops *filter;
 	uint64_t id;
 	unsigned n_slots;
-	struct gate gate;		/* any thread */
-	struct link_slot *slots;	/* slot i: data thread i */
+	struct gate gate;	 /* any thread */
+	struct link_slot *slots; /* slot i: data thread i */
 };
 
 struct link_args {
@@ -108,11 +108,10 @@ void link_add_endpoint(struct link *l, const char *host, int port,
 struct toxic *link_toxic(const struct link *l, const char *name); /* NULL */
 struct toxic *link_toxic_of(const struct link *l, const struct toxic_ops *ops);
 /* Takes t over and puts it on. -EEXIST, -ENOSPC, -EINVAL: text in err. */
-int link_add_toxic(struct link *l, struct toxic *t, struct err *err)
-	MUST_CHECK;
+int link_add_toxic(struct link *l, struct toxic *t, struct err *err) MUST_CHECK;
 /* Takes t over; it replaces the one of that name. */
 void link_change_toxic(struct link *l, struct toxic *t);
-int link_remove_toxic(struct link *l, const char *name);	/* -ENOENT */
+int link_remove_toxic(struct link *l, const char *name); /* -ENOENT */
 /* All (lease NULL), or those of a lease. Returns how many. */
 unsigned link_remove_toxics(struct link *l, const char *lease);
 
@@ -120,12 +119,12 @@ unsigned link_remove_toxics(struct link *l, const char *lease);
 struct link *link_ref(struct link *l);
 void link_unref(struct link *l);
 struct link_conf *link_conf_ref(struct link_conf *conf);
-void link_conf_unref(struct link_conf *conf);		/* NULL is fine */
+void link_conf_unref(struct link_conf *conf); /* NULL is fine */
 
 struct link_sum {
 	long long connections;
 	unsigned long long accepted, errors, opaque, bytes[STREAMS];
 };
-void link_sum(const struct link *l, struct link_sum *ret);	/* any thread */
+void link_sum(const struct link *l, struct link_sum *ret); /* any thread */
 
 #endif

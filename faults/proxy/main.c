@@ -116,10 +116,14 @@ static int set_help(struct settings *s, const char *value, struct err *err)
 }
 
 static const struct option_row rows[] = {
-	{"allow", "PREFIX", "upstreams that may be connected; repeatable "
-			    "(loopback)", set_allow},
-	{"api", "ADDR", "where the API listens: unix:/path or 127.0.0.1:0; "
-			"repeatable", set_api},
+	{"allow", "PREFIX",
+	 "upstreams that may be connected; repeatable "
+	 "(loopback)",
+	 set_allow},
+	{"api", "ADDR",
+	 "where the API listens: unix:/path or 127.0.0.1:0; "
+	 "repeatable",
+	 set_api},
 	{"help", NULL, "this text", set_help},
 	{"linger", "TIME", "how long it stays after a goodbye (60s)",
 	 set_linger},
@@ -161,8 +165,8 @@ static int parse_options(struct settings *s, int argc, char **argv,
 	for (i = 0; i < ROWS; i++)
 		longs[i] = (struct option){
 			.name = rows[i].name,
-			.has_arg = rows[i].arg ? required_argument
-					       : no_argument,
+			.has_arg =
+				rows[i].arg ? required_argument : no_argument,
 		};
 	while ((c = getopt_long(argc, argv, "", longs, &i)) != -1) {
 		if (c)
@@ -242,15 +246,15 @@ static json_t *ready_json(const struct proxy *proxy)
 
 	for (unsigned i = 0; i < proxy->n_apis; i++)
 		json_array_append_new(
-			apis, json_string(addr_fmt(&proxy->api_addrs[i],
-						   text)));
-	LIST_FOR(pos, &proxy->links) {
+			apis,
+			json_string(addr_fmt(&proxy->api_addrs[i], text)));
+	LIST_FOR (pos, &proxy->links) {
 		struct link *l = LIST_ENTRY(pos, struct link, in_proxy);
 
 		json_object_set_new(
 			links, l->name,
-			json_string(addr_fmt(&l->conf->endpoints[0].listen,
-					     text)));
+			json_string(
+				addr_fmt(&l->conf->endpoints[0].listen, text)));
 	}
 	return json_pack("{s:s, s:i, s:o, s:o}", "instance", proxy->instance,
 			 "pid", (int)getpid(), "api", apis, "links", links);
@@ -352,12 +356,14 @@ int main(int argc, char **argv)
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	struct settings s = {
 		.ready_fd = -1,
-		.proxy = {
-			.threads = cpus > 3 ? (unsigned)(cpus + 1) / 2 : 1,
-			.seed = 1,
-			.linger = NSEC_MIN,
-			.allow = allow_new(),
-		},
+		.proxy =
+			{
+				.threads =
+					cpus > 3 ? (unsigned)(cpus + 1) / 2 : 1,
+				.seed = 1,
+				.linger = NSEC_MIN,
+				.allow = allow_new(),
+			},
 	};
 	struct err err = {0};
 

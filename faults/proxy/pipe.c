@@ -9,7 +9,7 @@
 #include "chaos/base/clock.h"
 #include "faults/proxy/flow_impl.h"
 
-enum { READS_PER_TURN = 4 };	/* so that one flow does not starve others */
+enum { READS_PER_TURN = 4 }; /* so that one flow does not starve others */
 
 static void on_due(struct loop *loop, struct loop_timer *timer, void *arg)
 {
@@ -17,7 +17,7 @@ static void on_due(struct loop *loop, struct loop_timer *timer, void *arg)
 
 	(void)loop;
 	pipe_flush(f, timer == &f->pipe[STREAM_UP].timer ? STREAM_UP
-							  : STREAM_DOWN);
+							 : STREAM_DOWN);
 	flow_settle(f);
 }
 
@@ -100,8 +100,7 @@ static size_t pipe_write(struct flow *f, enum stream s, const char *data,
 		return 0;
 	}
 	atomic_fetch_add_explicit(&f->slot->counters.bytes[s],
-				  (unsigned long long)n,
-				  memory_order_relaxed);
+				  (unsigned long long)n, memory_order_relaxed);
 	return (size_t)n;
 }
 
@@ -212,7 +211,7 @@ static void pipe_input(struct flow *f, enum stream s, const char *data,
 	size_t used = 0;
 
 	if (p->over && s == STREAM_UP)
-		return;		/* no server: nothing may begin */
+		return; /* no server: nothing may begin */
 	if (!filter->input) {
 		flow_pass(f, s, data, len);
 		return;
@@ -259,8 +258,8 @@ void pipe_read(struct flow *f, enum stream s)
 	for (int i = 0; i < READS_PER_TURN; i++) {
 		if (p->ended || f->dying || !pipe_has_room(p))
 			return;
-		ssize_t n = recv(f->side[s].fd, f->w->scratch, WORKER_SCRATCH,
-				 0);
+		ssize_t n =
+			recv(f->side[s].fd, f->w->scratch, WORKER_SCRATCH, 0);
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return;

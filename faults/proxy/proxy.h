@@ -23,25 +23,25 @@ enum { PROXY_THREADS_MAX = 64, PROXY_APIS_MAX = 8 };
 
 struct proxy {
 	/* constant once it runs */
-	struct loop *loop;		/* the control thread's */
+	struct loop *loop; /* the control thread's */
 	struct worker *workers[PROXY_THREADS_MAX];
 	unsigned n_workers;
 	struct allow *allow;
 	uint64_t seed;
-	char instance[40];		/* a UUID: this run of the program */
+	char instance[40]; /* a UUID: this run of the program */
 	/* control thread */
-	struct work *work;		/* names of brokers */
-	struct list links;		/* struct link, in_proxy */
+	struct work *work; /* names of brokers */
+	struct list links; /* struct link, in_proxy */
 	struct list leases;
-	uint64_t n_links;		/* ever */
+	uint64_t n_links; /* ever */
 	unsigned next_worker;
 	struct httpd *apis[PROXY_APIS_MAX];
 	struct addr api_addrs[PROXY_APIS_MAX];
 	unsigned n_apis;
 	/* when it ends by itself */
 	bool stay;
-	nsec_t linger;			/* real ns */
-	nsec_t started, goodbye;	/* mono ns; goodbye 0: none */
+	nsec_t linger;		 /* real ns */
+	nsec_t started, goodbye; /* mono ns; goodbye 0: none */
 	bool had_lease, had_visit;
 	struct loop_timer life;
 };
@@ -51,7 +51,7 @@ struct proxy_args {
 	uint64_t seed;
 	bool stay;
 	nsec_t linger;
-	struct allow *allow;		/* taken over */
+	struct allow *allow; /* taken over */
 };
 
 int proxy_new(const struct proxy_args *args, struct proxy **ret,
@@ -59,8 +59,8 @@ int proxy_new(const struct proxy_args *args, struct proxy **ret,
 /* Closes everything and frees it. */
 void proxy_free(struct proxy *proxy);
 /* Opens an API; the address that it got is in api_addrs. */
-int proxy_add_api(struct proxy *proxy, const char *listen, struct err *err)
-	MUST_CHECK;
+int proxy_add_api(struct proxy *proxy, const char *listen,
+		  struct err *err) MUST_CHECK;
 struct link *proxy_link(const struct proxy *proxy, const char *name);
 
 /* "127.0.0.1:80", "localhost:80", "[::1]:80", "unix:/path"; never blocks. */
@@ -77,8 +77,8 @@ bool lease_is_open(const struct proxy *proxy, const char *id);
 /* Begins it; -EEXIST. The socket follows with lease_attach(). */
 int lease_begin(struct proxy *proxy, const char *id, void **ret,
 		struct err *err) MUST_CHECK;
-void lease_attach(void *lease, int fd);		/* takes fd over */
-void lease_end_all(struct proxy *proxy);	/* removes nothing */
+void lease_attach(void *lease, int fd);	 /* takes fd over */
+void lease_end_all(struct proxy *proxy); /* removes nothing */
 unsigned lease_count(const struct proxy *proxy);
 
 #endif

@@ -126,7 +126,7 @@ static int attrs_set(struct toxic *t, json_t *attrs, struct err *err)
 	const char *key;
 	json_t *value;
 
-	json_object_foreach(attrs, key, value) {
+	json_object_foreach (attrs, key, value) {
 		if (attr_set(t, key, value, err) < 0)
 			return -EINVAL;
 	}
@@ -166,8 +166,7 @@ static int parse_stream(struct toxic *t, const json_t *json, struct err *err)
 	return 0;
 }
 
-static int parse_toxicity(struct toxic *t, const json_t *json,
-			  struct err *err)
+static int parse_toxicity(struct toxic *t, const json_t *json, struct err *err)
 {
 	t->toxicity = json_num(json, "toxicity", t->toxicity);
 	if (!(t->toxicity >= 0 && t->toxicity <= 1))
@@ -229,8 +228,8 @@ static const struct toxic_ops *parse_type(const json_t *json, struct err *err)
 	return ops;
 }
 
-int toxic_parse(const json_t *json, const struct toxic *old,
-		struct toxic **ret, struct err *err)
+int toxic_parse(const json_t *json, const struct toxic *old, struct toxic **ret,
+		struct err *err)
 {
 	const struct toxic_ops *ops = old ? old->ops : parse_type(json, err);
 
@@ -268,10 +267,10 @@ int toxic_change(const struct toxic *old, const char *attr, double value,
 
 json_t *toxic_json(const struct toxic *t, struct gate *gate, nsec_t now)
 {
-	json_t *json = json_pack("{s:s, s:s, s:s, s:f, s:o}", "name", t->name,
-				 "type", t->ops->type, "stream",
-				 stream_name(t->stream), "toxicity",
-				 t->toxicity, "attributes", attrs_json(t));
+	json_t *json =
+		json_pack("{s:s, s:s, s:s, s:f, s:o}", "name", t->name, "type",
+			  t->ops->type, "stream", stream_name(t->stream),
+			  "toxicity", t->toxicity, "attributes", attrs_json(t));
 
 	if (t->lease)
 		json_object_set_new(json, "lease", json_string(t->lease));

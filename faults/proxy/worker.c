@@ -16,8 +16,8 @@
 struct note {
 	struct loop_post post;
 	struct worker *worker;
-	struct link *link;		/* a reference, or NULL */
-	struct link_conf *conf;		/* a reference, or NULL */
+	struct link *link;	/* a reference, or NULL */
+	struct link_conf *conf; /* a reference, or NULL */
 	struct addr upstream;
 	int fd;
 	bool gone;
@@ -87,8 +87,8 @@ static void take_conf(struct loop *loop, struct loop_post *post)
 
 	(void)loop;
 	slot->use = note->conf;
-	note->conf = was;	/* freed with the note, after the last use */
-	LIST_FOR_SAFE(pos, tmp, &slot->flows) {
+	note->conf = was; /* freed with the note, after the last use */
+	LIST_FOR_SAFE (pos, tmp, &slot->flows) {
 		struct flow *f = flow_of_slot(pos);
 
 		flow_reconf(f);
@@ -114,7 +114,7 @@ static void take_close(struct loop *loop, struct loop_post *post)
 	struct list *pos, *tmp;
 
 	(void)loop;
-	LIST_FOR_SAFE(pos, tmp, &slot->flows)
+	LIST_FOR_SAFE (pos, tmp, &slot->flows)
 		flow_kill(flow_of_slot(pos));
 	if (note->gone)
 		slot->closed = true;

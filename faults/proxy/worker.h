@@ -15,14 +15,14 @@
 
 enum { WORKER_SCRATCH = 64 * 1024 };
 
-struct worker {			/* its own thread's, after worker_start() */
+struct worker { /* its own thread's, after worker_start() */
 	unsigned index;
 	struct loop *loop;
 	struct proxy *proxy;
 	pthread_t thread;
-	char *scratch;		/* WORKER_SCRATCH bytes: every read lands here */
+	char *scratch; /* WORKER_SCRATCH bytes: every read lands here */
 	uint64_t seed;
-	uint64_t n_flows;	/* ever: names the flows for the seed */
+	uint64_t n_flows; /* ever: names the flows for the seed */
 };
 
 int worker_start(struct proxy *proxy, unsigned index, uint64_t seed,

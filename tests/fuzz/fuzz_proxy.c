@@ -25,7 +25,7 @@ static void fuzz_pgwire(const char *data, size_t len, size_t step)
 			front = !front;
 		if (front && !pgwire_front(&w, data, n, step & 1, &stop) &&
 		    stop == PGWIRE_ALL)
-			__builtin_trap();	/* no way on */
+			__builtin_trap(); /* no way on */
 		if (!front)
 			pgwire_back(&w, data, n);
 		if (w.n > PGWIRE_EXPECT_MAX + 1)

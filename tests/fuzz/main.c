@@ -23,18 +23,18 @@ static void mutate(struct rng *rng, uint8_t *data, size_t *len)
 		size_t at = *len ? rng_below(rng, *len) : 0;
 
 		switch (rng_below(rng, 4)) {
-		case 0:		/* another byte */
+		case 0: /* another byte */
 			if (*len)
 				data[at] = (uint8_t)rng_next(rng);
 			break;
-		case 1:		/* one that matters */
+		case 1: /* one that matters */
 			if (*len)
 				data[at] = likely[rng_below(rng, 8)];
 			break;
-		case 2:		/* shorter */
+		case 2: /* shorter */
 			*len = at;
 			break;
-		case 3:		/* a piece again */
+		case 3: /* a piece again */
 			if (*len && *len * 2 - at < SIZE_MAX_FUZZED) {
 				memmove(data + *len, data + at, *len - at);
 				*len += *len - at;

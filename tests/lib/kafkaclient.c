@@ -66,8 +66,8 @@ static double now_s(void)
 
 static int run_brokers(char **argv)
 {
-	rd_kafka_t *rk = client(RD_KAFKA_PRODUCER, rd_kafka_conf_new(),
-				argv[0]);
+	rd_kafka_t *rk =
+		client(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), argv[0]);
 	const struct rd_kafka_metadata *m;
 	rd_kafka_resp_err_t e = rd_kafka_metadata(rk, 1, NULL, &m, 10000);
 
@@ -128,10 +128,10 @@ static int run_produce(char **argv)
 
 		while (now_s() < start + (i - from) / rate)
 			rd_kafka_poll(rk, 1);
-		(void)rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(argv[1]),
-					RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-					RD_KAFKA_V_VALUE(text, (size_t)len),
-					RD_KAFKA_V_END);
+		(void)rd_kafka_producev(
+			rk, RD_KAFKA_V_TOPIC(argv[1]),
+			RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+			RD_KAFKA_V_VALUE(text, (size_t)len), RD_KAFKA_V_END);
 		rd_kafka_poll(rk, 0);
 	}
 	rd_kafka_flush(rk, 30000);
@@ -188,9 +188,8 @@ static int run_consume(char **argv)
 		if (m->err)
 			printf("error %s\n", rd_kafka_err2name(m->err));
 		else
-			printf("message %s %.*s\n",
-			       rd_kafka_topic_name(m->rkt), (int)m->len,
-			       (const char *)m->payload);
+			printf("message %s %.*s\n", rd_kafka_topic_name(m->rkt),
+			       (int)m->len, (const char *)m->payload);
 		rd_kafka_message_destroy(m);
 	}
 	rd_kafka_consumer_close(rk);

@@ -128,10 +128,14 @@ def once_each(name, client, topic, n):
 
 
 def pause(p, build, name, consumer, starved, other):
-    """Messages at 200/s, a pause of 4 s in the middle."""
+    """Messages at 200/s, a pause of 4 s in the middle.  The consumer reads
+    both topics; another group's, who reads the starved one alone, is paced
+    by its own max_wait (500 ms)."""
     kafkaclient = f"{build}/kafkaclient"
     link = "%s:%d" % p.link("kafka")
-    until(lambda: consumer.all("assigned"), f"{name}: assigned", 40)
+    lone = Client([kafkaclient, "consume", link, f"lone-{name}", starved])
+    until(lambda: consumer.all("assigned") and lone.all("assigned"),
+          f"{name}: assigned", 40)
     rebalances = len(consumer.all("revoked"))
     n = 2000
     makers = [Client([kafkaclient, "produce", link, topic, "0", str(n),
@@ -145,32 +149,37 @@ def pause(p, build, name, consumer, starved, other):
     a = p.get("/proxies/kafka/toxics/pause")["achieved"]
     p.call("DELETE", "/proxies/kafka/toxics/pause")
     print("      achieved", a)
-    bitten = [l for l in consumer.since(asked + 1, starved)
-              if l not in consumer.since(lifted, starved)]
-    check(f"{name}: nothing of the topic from a second after it on",
-          not bitten, len(bitten))
+    for who, c in ("both topics", consumer), ("the topic", lone):
+        bitten = [l for l in c.since(asked + 1, starved)
+                  if l not in c.since(lifted, starved)]
+        check(f"{name}: nothing of it from a second after it on, for who "
+              f"reads {who}", not bitten, len(bitten))
     check(f"{name}: the other topic flowed on",
           len(consumer.since(asked + 0.5, other)) -
           len(consumer.since(lifted, other)) > 400)
     check(f"{name}: it was answered all the while", a["answers"] >= 4 and
           a["last_mono_ns"] - a["first_mono_ns"] > 2.5e9)
-    until(lambda: consumer.since(lifted, starved), f"{name}: flows again", 10)
-    first = min(t for t, l in consumer.lines
-                if t >= lifted and l.startswith(f"message {starved} "))
-    check(f"{name}: it flows again within a second", first - lifted < 1,
-          f"{first - lifted:.3f} s")
+    for c in consumer, lone:
+        until(lambda: c.since(lifted, starved), f"{name}: flows again", 10)
+        first = min(t for t, l in c.lines
+                    if t >= lifted and l.startswith(f"message {starved} "))
+        check(f"{name}: it flows again within a second", first - lifted < 1,
+              f"{first - lifted:.3f} s")
     for m in makers:
         m.process.wait(60)
         m.reader.join(DEADLINE)
         check(f"{name}: the producer lost nothing",
               m.all("delivered") == [f"delivered {n} failed 0"], m.lines[-1:])
     until(lambda: len(set(consumer.values(starved))) == n and
+          len(set(lone.values(starved))) == n and
           len(set(consumer.values(other))) == n, f"{name}: all came", 30)
     once_each(name, consumer, starved, n)
+    once_each(name, lone, starved, n)
     once_each(name, consumer, other, n)
     check(f"{name}: the group did not rebalance",
           len(consumer.all("revoked")) == rebalances)
-    errors = consumer.all("error")
+    errors = consumer.all("error") + lone.all("error")
+    lone.end()
     check(f"{name}: the client saw no error", not errors, errors[:3])
 
 

@@ -156,7 +156,7 @@ class Server:
     def one(self, s):
         try:
             self.serve(s)
-        except OSError:
+        except (OSError, EOFError):
             pass
         finally:
             s.close()

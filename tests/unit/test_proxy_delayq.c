@@ -43,7 +43,7 @@ static void test_order_is_kept(void **state)
 	(void)state;
 	delayq_init(&q);
 	delayq_add(&q, "a", 1, 0, 100);
-	delayq_add(&q, "b", 1, 10, 20);	/* would be due at 30 */
+	delayq_add(&q, "b", 1, 10, 20); /* would be due at 30 */
 	delayq_add(&q, "c", 1, 20, 500);
 	assert_int_equal(q.head->due, 100);
 	assert_int_equal(q.head->next->due, 100);
@@ -67,12 +67,12 @@ static void test_shorten(void **state)
 	delayq_init(&q);
 	delayq_add(&q, "a", 1, 0, 1000);
 	delayq_add(&q, "b", 1, 400, 1000);
-	delayq_add(&q, NULL, 0, 500, 0);	/* the end */
+	delayq_add(&q, NULL, 0, 500, 0); /* the end */
 	delayq_shorten(&q, 600);
 	assert_int_equal(q.head->due, 600);
 	assert_int_equal(q.head->next->due, 1000);
 	assert_int_equal(q.tail->due, 1100);
-	delayq_shorten(&q, 5000);		/* longer: nothing changes */
+	delayq_shorten(&q, 5000); /* longer: nothing changes */
 	assert_int_equal(q.head->due, 600);
 	delayq_shorten(&q, 0);
 	assert_int_equal(q.head->due, 0);

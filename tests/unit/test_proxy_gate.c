@@ -16,7 +16,7 @@
 struct client {
 	struct gate_pass pass;
 	struct gate *gate;
-	int granted;		/* order of its grant; 0: none */
+	int granted; /* order of its grant; 0: none */
 };
 
 static int order;

@@ -77,12 +77,16 @@ static void test_primitives(void **state)
 }
 
 static const struct {
-	int16_t api, min, max, capped;	/* capped -1: taken away */
+	int16_t api, min, max, capped; /* capped -1: taken away */
 } offered[] = {
-	{KAFKA_PRODUCE, 0, 13, 9}, {KAFKA_FETCH, 4, 18, 12},
-	{2, 0, 10, 10},		   {KAFKA_METADATA, 0, 14, 13},
-	{KAFKA_METADATA, 14, 15, -1}, {78, 1, 2, -1},
-	{32000, 0, 3, -1},	   {68, 0, 1, 1},
+	{KAFKA_PRODUCE, 0, 13, 9},
+	{KAFKA_FETCH, 4, 18, 12},
+	{2, 0, 10, 10},
+	{KAFKA_METADATA, 0, 14, 13},
+	{KAFKA_METADATA, 14, 15, -1},
+	{78, 1, 2, -1},
+	{32000, 0, 3, -1},
+	{68, 0, 1, 1},
 };
 enum { OFFERED = sizeof(offered) / sizeof(*offered) };
 
@@ -131,8 +135,8 @@ static void test_versions(void **state)
 			kafka_cap_versions(in.data, in.len, &req, &out), 0);
 		assert_same(&out, &want);
 		buf_done(&want);
-		assert_int_equal(
-			kafka_cap_versions(in.data, 12, &req, &out), -EBADMSG);
+		assert_int_equal(kafka_cap_versions(in.data, 12, &req, &out),
+				 -EBADMSG);
 	}
 }
 
@@ -233,8 +237,7 @@ static void build_cluster(struct buf *b, int16_t v, bool mapped,
 
 static const struct {
 	int16_t api, max;
-	void (*build)(struct buf *b, int16_t v, bool mapped,
-		      const char *first);
+	void (*build)(struct buf *b, int16_t v, bool mapped, const char *first);
 	int addresses;
 } answers[] = {
 	{KAFKA_METADATA, 13, build_metadata, 2},
@@ -435,9 +438,9 @@ static void check_fetch_request(int16_t v)
 					     NULL, &fetch),
 			 -EBADMSG);
 	assert_same(&out, &in);
-	assert_int_equal(kafka_fetch_request(in.data, in.len, &req, is_a, NULL,
-					     &fetch),
-			 0);
+	assert_int_equal(
+		kafka_fetch_request(in.data, in.len, &req, is_a, NULL, &fetch),
+		0);
 	assert_same(&in, &want);
 	assert_int_equal(fetch.max_wait_ms, 500);
 	assert_int_equal(fetch.topics, 2);

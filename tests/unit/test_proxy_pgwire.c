@@ -29,7 +29,11 @@ static size_t message(char *dst, char type, const char *body, size_t len)
 
 static size_t startup(char dst[8], uint32_t code)
 {
-	const unsigned char bytes[8] = {0, 0, 0, 8, (unsigned char)(code >> 24),
+	const unsigned char bytes[8] = {0,
+					0,
+					0,
+					8,
+					(unsigned char)(code >> 24),
 					(unsigned char)(code >> 16),
 					(unsigned char)(code >> 8),
 					(unsigned char)code};
@@ -104,7 +108,7 @@ static void begin(struct pgwire *w, size_t step)
 
 struct step {
 	const char *front, *back;
-	bool idle;		/* after both */
+	bool idle; /* after both */
 };
 
 static const struct script {
@@ -113,10 +117,12 @@ static const struct script {
 } scripts[] = {
 	{"a query", {{"Q", "TDCi", true}}},
 	{"a transaction",
-	 {{"Q", "Ct", false}, {"Q", "Et", false}, {"Q", "Ce", false},
+	 {{"Q", "Ct", false},
+	  {"Q", "Et", false},
+	  {"Q", "Ce", false},
 	  {"Q", "Ci", true}}},
-	{"queries in a row", {{"QQQ", "Ci", false}, {"", "Ci", false},
-			      {"", "Ci", true}}},
+	{"queries in a row",
+	 {{"QQQ", "Ci", false}, {"", "Ci", false}, {"", "Ci", true}}},
 	{"a lone Sync", {{"S", "i", true}}},
 	{"extended", {{"PBDES", "12TDCi", true}}},
 	{"two batches", {{"PBESPBES", "12Ci", false}, {"", "12Ci", true}}},
@@ -137,8 +143,8 @@ static const struct script {
 	{"copy in that fails at the server",
 	 {{"PBES", "12G", false}, {"d", "E", false}, {"cS", "i", true}}},
 	{"copy out", {{"Q", "HddcCi", true}}},
-	{"notices and notifications", {{"", "NAS", true}, {"Q", "NTDACi",
-							   true}}},
+	{"notices and notifications",
+	 {{"", "NAS", true}, {"Q", "NTDACi", true}}},
 	{"portal in pieces", {{"PBEH", "12s", false}, {"ES", "Ci", true}}},
 };
 
@@ -150,8 +156,8 @@ static void test_scripts(void **state)
 			struct pgwire w;
 
 			begin(&w, step);
-			for (const struct step *s = scripts[i].steps;
-			     s->front; s++) {
+			for (const struct step *s = scripts[i].steps; s->front;
+			     s++) {
 				front(&w, s->front, step);
 				back(&w, s->back, step);
 				if (pgwire_idle(&w) != s->idle)
@@ -167,10 +173,10 @@ static void test_what_needs_a_slot(void **state)
 {
 	static const struct {
 		const char *types;
-		size_t passes;		/* messages before the stop */
+		size_t passes; /* messages before the stop */
 	} rows[] = {
-		{"Q", 0}, {"P", 0}, {"B", 0}, {"F", 0}, {"SSSQ", 3},
-		{"HCDES", 5}, {"XS", 2}, {"p", 1},
+		{"Q", 0},    {"P", 0},	   {"B", 0},  {"F", 0},
+		{"SSSQ", 3}, {"HCDES", 5}, {"XS", 2}, {"p", 1},
 	};
 
 	(void)state;
@@ -206,13 +212,13 @@ static void test_encryption(void **state)
 		assert_int_equal(pgwire_front(&w, data, 16, false, &stop), 8);
 		assert_int_equal(stop, PGWIRE_NOT_NOW);
 		pgwire_back(&w, answer ? "S" : "N", 1);
-		assert_int_equal(w.phase, answer ? PGWIRE_OPAQUE
-						 : PGWIRE_STARTUP);
+		assert_int_equal(w.phase,
+				 answer ? PGWIRE_OPAQUE : PGWIRE_STARTUP);
 		assert_false(w.broken);
 		assert_int_equal(pgwire_front(&w, data + 8, 8, false, &stop),
 				 8);
-		assert_int_equal(w.phase, answer ? PGWIRE_OPAQUE
-						 : PGWIRE_MESSAGES);
+		assert_int_equal(w.phase,
+				 answer ? PGWIRE_OPAQUE : PGWIRE_MESSAGES);
 		pgwire_done(&w);
 	}
 }
@@ -220,8 +226,10 @@ static void test_encryption(void **state)
 static void test_not_this_protocol(void **state)
 {
 	static const char *const texts[] = {
-		"GET / HTTP/1.1\r\n\r\n", "\x16\x03\x01\x02\x00\x01\x00\x01",
-		"\0\0\0\x08\0\2\0\0", "\0\0\0\4\0\3\0\0",
+		"GET / HTTP/1.1\r\n\r\n",
+		"\x16\x03\x01\x02\x00\x01\x00\x01",
+		"\0\0\0\x08\0\2\0\0",
+		"\0\0\0\4\0\3\0\0",
 	};
 
 	(void)state;
@@ -272,8 +280,7 @@ static void test_bounded(void **state)
 	assert_int_equal(stop, PGWIRE_NOT_NOW);
 	assert_int_equal(total, PGWIRE_EXPECT_MAX);
 	back(&w, "i", 100);
-	assert_int_equal(pgwire_front(&w, data, sizeof(data), false, &stop),
-			 5);
+	assert_int_equal(pgwire_front(&w, data, sizeof(data), false, &stop), 5);
 	pgwire_done(&w);
 }
 
@@ -299,8 +306,8 @@ static void test_noise(void **state)
 				data[i] = (char)(rng_below(&rng, 3)
 							 ? rng_below(&rng, 12)
 							 : rng_next(&rng));
-			assert_true(pgwire_front(&w, data, len, k & 1,
-						 &stop) <= len);
+			assert_true(pgwire_front(&w, data, len, k & 1, &stop) <=
+				    len);
 			pgwire_back(&w, data, len);
 		}
 		pgwire_done(&w);

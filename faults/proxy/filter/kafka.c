@@ -14,72 +14,28 @@
 #include "chaos/base/mem.h"
 #include "faults/proxy/filter.h"
 #include "faults/proxy/filter/kafka_broker.h"
-#include "faults/proxy/filter/kafka_codec.h"
+#include "faults/proxy/filter/kafka_flow.h"
 #include "faults/proxy/link.h"
 
-enum {
-	FRAME_MAX = 64 * 1024 * 1024,	/* of a frame that is read whole */
-	PREFIX_MAX = 70000,	/* client id, transactional id and acks fit */
-	SIZE_MAX_SANE = 512 * 1024 * 1024,	/* above: this is not Kafka */
-	EXPECTED_MAX = 4096,
-	HEAD_UP = 12,		/* length, API, version, correlation id */
-	HEAD_DOWN = 8,		/* length, correlation id */
-};
-/* How long an answer waits for a broker's address to get a listener. */
-#define KAFKA_MAP_WITHIN (5 * NSEC_SEC)
-
-struct expected {		/* a request that will be answered */
-	struct list link;
-	struct kafka_request req;
-	nsec_t arrival;		/* mono ns */
-	int32_t max_wait_ms;	/* Fetch */
-	struct buf missing;	/* topics that were taken out of it */
-	int32_t n_missing;
-	uint32_t matched;	/* … by these toxics, as bits */
-};
-
-struct framing {		/* one direction */
-	struct buf b;		/* of this frame: want bytes are to be had */
-	size_t want;
-	uint64_t rest;		/* bytes of it that pass as they come */
-};
-
-enum hold { HOLD_NONE, HOLD_MAP, HOLD_FETCH };
-
-struct kafka {
-	struct flow *f;
-	struct framing dir[STREAMS];
-	struct list expected;
-	unsigned n_expected;
-	struct expected *answer;	/* the one being read */
-	bool opaque;
-	enum hold hold;		/* the frame of STREAM_DOWN is not sent yet */
-	bool map_gave_up;
-	struct buf out;		/* HOLD_FETCH: what will be sent */
-	struct loop_timer timer;
-	uint32_t starving;	/* toxics that starve here, as bits */
-	uint32_t matched;	/* of these, seen in the frame being read */
-};
-
-static struct kafka *kafka_of(struct flow *f)
+struct kafka *kafka_of(struct flow *f)
 {
 	return flow_state(f);
 }
 
-static size_t head_size(enum stream s)
+size_t kafka_head_size(enum stream s)
 {
 	return s == STREAM_UP ? HEAD_UP : HEAD_DOWN;
 }
 
-static void framing_next(struct framing *d, enum stream s)
+void kafka_frame_next(struct framing *d, enum stream s)
 {
 	if (d->b.cap > 1024 * 1024)
-		buf_done(&d->b);	/* it can be made again */
+		buf_done(&d->b); /* it can be made again */
 	buf_reset(&d->b);
-	d->want = head_size(s);
+	d->want = kafka_head_size(s);
 }
 
-static uint32_t frame_size(const struct framing *d)
+uint32_t kafka_frame_size(const struct framing *d)
 {
 	struct kreader r;
 
@@ -87,24 +43,25 @@ static uint32_t frame_size(const struct framing *d)
 	return (uint32_t)kget_i32(&r);
 }
 
-/* What follows the length. */
-static char *frame_of(const struct framing *d)
+char *kafka_frame(const struct framing *d)
 {
 	return d->b.data + 4;
 }
 
-static size_t frame_len(const struct framing *d)
+size_t kafka_frame_len(const struct framing *d)
 {
 	return d->b.len - 4;
 }
 
-/* A frame that was made anew. */
-static void pass_frame(struct flow *f, enum stream s, const struct buf *frame)
+void kafka_new_frame(struct buf *frame)
 {
-	char head[4];
+	buf_reset(frame);
+	kput_i32(frame, 0);
+}
 
-	kset_i32(head, (int32_t)frame->len);
-	flow_pass(f, s, head, sizeof(head));
+void kafka_pass_frame(struct flow *f, enum stream s, struct buf *frame)
+{
+	kset_i32(frame->data, (int32_t)(frame->len - 4));
 	flow_pass(f, s, frame->data, frame->len);
 }
 
@@ -117,7 +74,7 @@ static const char *starved_topic(const struct toxic *t)
 	return a->topic;
 }
 
-static bool is_starved(void *arg, struct kstr topic)
+bool kafka_is_starved(void *arg, struct kstr topic)
 {
 	struct flow *f = arg;
 	struct kafka *k = kafka_of(f);
@@ -147,93 +104,32 @@ static void record_answer(struct flow *f, uint32_t matched)
 			toxic_record_answer(conf->toxics[i], now);
 }
 
-/* Requests. */
-
-static void expected_free(struct expected *e)
-{
-	if (!e)
-		return;
-	list_remove(&e->link);
-	buf_done(&e->missing);
-	mem_free(e);
-}
-
-static struct expected *expected_add(struct kafka *k,
-				     const struct kafka_request *req)
-{
-	struct expected *e = mem_zalloc(sizeof(*e));
-
-	e->req = *req;
-	e->arrival = clock_mono();
-	list_append(&k->expected, &e->link);
-	k->n_expected++;
-	return e;
-}
-
-/* Starved and other topics in one request: the starved ones are taken out. */
-static bool split_fetch(struct flow *f, struct expected *e)
-{
-	struct kafka *k = kafka_of(f);
-	const struct framing *d = &k->dir[STREAM_UP];
-	struct buf out;
-
-	buf_init(&out, 0);
-	k->matched = 0;
-	int rc = kafka_fetch_split(frame_of(d), frame_len(d), &e->req,
-				   is_starved, f, &out, &e->missing,
-				   &e->n_missing);
-
-	if (rc < 0) {
-		e->n_missing = 0;
-		flow_count_error(f);
-	} else {
-		e->matched = k->matched;
-		pass_frame(f, STREAM_UP, &out);
-	}
-	buf_done(&out);
-	return rc == 0;
-}
-
-/* True: it has been passed on already. */
-static bool request_fetch(struct flow *f, struct expected *e)
-{
-	const struct framing *d = &kafka_of(f)->dir[STREAM_UP];
-	struct kafka_fetch fetch;
-
-	if (d->rest ||
-	    kafka_fetch_request(frame_of(d), frame_len(d), &e->req, is_starved,
-				f, &fetch) < 0) {
-		flow_count_error(f);
-		return false;
-	}
-	if (fetch.in_session)
-		flow_count_error(f);
-	e->max_wait_ms = fetch.max_wait_ms;
-	return fetch.starved && fetch.starved < fetch.topics &&
-	       split_fetch(f, e);
-}
-
 /* Answers. */
 
 static int map_broker(void *arg, const char *host, int32_t port,
 		      struct kafka_mapped *ret)
 {
 	struct flow *f = arg;
+	struct kafka *k = kafka_of(f);
+	int rc = kafka_map_broker(f, host, port, k->map_gave_up, ret);
 
-	return kafka_map_broker(f, host, port, kafka_of(f)->map_gave_up, ret);
+	if (rc != -ENOENT)
+		return rc;
+	k->left_out++;
+	return 0;
 }
 
 static void answer_done(struct flow *f)
 {
 	struct kafka *k = kafka_of(f);
 
-	expected_free(k->answer);
+	kafka_expected_free(k->answer);
 	k->answer = NULL;
 	k->hold = HOLD_NONE;
 	k->map_gave_up = false;
 	buf_done(&k->out);
 	loop_timer_stop(flow_loop(f), &k->timer);
-	framing_next(&k->dir[STREAM_DOWN], STREAM_DOWN);
+	kafka_frame_next(&k->dir[STREAM_DOWN], STREAM_DOWN);
 }
 
 /* Ends the frame: with what is in k->out, or as it came. */
@@ -243,7 +139,7 @@ static void answer_pass(struct flow *f, bool changed)
 	const struct framing *d = &k->dir[STREAM_DOWN];
 
 	if (changed)
-		pass_frame(f, STREAM_DOWN, &k->out);
+		kafka_pass_frame(f, STREAM_DOWN, &k->out);
 	else
 		flow_pass(f, STREAM_DOWN, d->b.data, d->b.len);
 	answer_done(f);
@@ -263,11 +159,13 @@ static void answer_addresses(struct flow *f)
 	const struct framing *d = &k->dir[STREAM_DOWN];
 	const struct kafka_request *req = &k->answer->req;
 
-	buf_reset(&k->out);
+	kafka_new_frame(&k->out);
+	k->left_out = 0;
 	int rc = req->api == KAFKA_API_VERSIONS
-			 ? kafka_cap_versions(frame_of(d), frame_len(d), req,
-					      &k->out)
-			 : kafka_map_addresses(frame_of(d), frame_len(d), req,
+			 ? kafka_cap_versions(kafka_frame(d),
+					      kafka_frame_len(d), req, &k->out)
+			 : kafka_map_addresses(kafka_frame(d),
+					       kafka_frame_len(d), req,
 					       map_broker, f, &k->out);
 
 	if (rc == -EAGAIN) {
@@ -276,7 +174,7 @@ static void answer_addresses(struct flow *f)
 				    clock_mono() + KAFKA_MAP_WITHIN);
 		return;
 	}
-	if (rc < 0)
+	for (unsigned n = k->left_out + (rc < 0); n; n--)
 		flow_count_error(f);
 	answer_pass(f, rc == 0);
 }
@@ -294,10 +192,11 @@ static void answer_fetch(struct flow *f)
 	struct expected *e = k->answer;
 	struct kafka_emptied emptied;
 
+	kafka_new_frame(&k->out);
 	k->matched = e->matched;
-	int rc = kafka_fetch_empty(frame_of(d), frame_len(d), &e->req,
-				   is_starved, f, &e->missing, e->n_missing,
-				   &k->out, &emptied);
+	int rc = kafka_fetch_empty(kafka_frame(d), kafka_frame_len(d), &e->req,
+				   kafka_is_starved, f, &e->missing,
+				   e->n_missing, &k->out, &emptied);
 
 	if (rc < 0)
 		flow_count_error(f);
@@ -332,8 +231,7 @@ static void release(struct flow *f)
 	}
 }
 
-static void on_hold_over(struct loop *loop, struct loop_timer *timer,
-			 void *arg)
+static void on_hold_over(struct loop *loop, struct loop_timer *timer, void *arg)
 {
 	struct kafka *k = arg;
 	struct flow *f = k->f;
@@ -345,7 +243,7 @@ static void on_hold_over(struct loop *loop, struct loop_timer *timer,
 }
 
 /* Not Kafka, or not any more: what is kept of both directions goes on. */
-static void kafka_opaque(struct flow *f)
+void kafka_opaque(struct flow *f)
 {
 	struct kafka *k = kafka_of(f);
 
@@ -354,8 +252,7 @@ static void kafka_opaque(struct flow *f)
 	flow_count_opaque(f);
 	flow_count_error(f);
 	for (int s = 0; s < STREAMS; s++) {
-		flow_pass(f, (enum stream)s, k->dir[s].b.data,
-			  k->dir[s].b.len);
+		flow_pass(f, (enum stream)s, k->dir[s].b.data, k->dir[s].b.len);
 		buf_reset(&k->dir[s].b);
 	}
 }
@@ -366,7 +263,7 @@ static struct expected *take_expected(struct kafka *k, int32_t correlation)
 	struct list *pos, *tmp;
 	struct expected *found = NULL;
 
-	LIST_FOR(pos, &k->expected) {
+	LIST_FOR (pos, &k->expected) {
 		struct expected *e = LIST_ENTRY(pos, struct expected, link);
 
 		if (e->req.correlation == correlation) {
@@ -376,12 +273,12 @@ static struct expected *take_expected(struct kafka *k, int32_t correlation)
 	}
 	if (!found)
 		return NULL;
-	LIST_FOR_SAFE(pos, tmp, &k->expected) {
+	LIST_FOR_SAFE (pos, tmp, &k->expected) {
 		k->n_expected--;
 		list_remove(pos);
 		if (pos == &found->link)
 			break;
-		expected_free(LIST_ENTRY(pos, struct expected, link));
+		kafka_expected_free(LIST_ENTRY(pos, struct expected, link));
 	}
 	return found;
 }
@@ -398,10 +295,10 @@ static void answer_head(struct flow *f)
 {
 	struct kafka *k = kafka_of(f);
 	struct framing *d = &k->dir[STREAM_DOWN];
-	uint32_t size = frame_size(d);
+	uint32_t size = kafka_frame_size(d);
 	struct kreader r;
 
-	kreader_init(&r, frame_of(d), 4);
+	kreader_init(&r, kafka_frame(d), 4);
 	k->answer = take_expected(k, kget_i32(&r));
 	if (!k->answer)
 		flow_count_error(f);
@@ -426,49 +323,18 @@ static void answer_whole(struct flow *f)
 
 /* Both directions: frames out of bytes. */
 
-static bool request_is_answered(const struct framing *d,
-				const struct kafka_request *req)
-{
-	return req->api != KAFKA_PRODUCE ||
-	       kafka_produce_is_answered(frame_of(d), frame_len(d), req);
-}
-
-/* A request, or as much of it as has to be seen, is there. */
-static void request_done(struct flow *f)
-{
-	struct kafka *k = kafka_of(f);
-	struct framing *d = &k->dir[STREAM_UP];
-	struct kafka_request req;
-	bool passed = false;
-
-	d->rest = 4 + (uint64_t)frame_size(d) - d->b.len;
-	if (kafka_request_head(frame_of(d), frame_len(d), &req) < 0) {
-		kafka_opaque(f);
-		return;
-	}
-	if (request_is_answered(d, &req)) {
-		struct expected *e = expected_add(k, &req);
-
-		if (req.api == KAFKA_FETCH)
-			passed = request_fetch(f, e);
-	}
-	if (!passed)
-		flow_pass(f, STREAM_UP, d->b.data, d->b.len);
-	framing_next(d, STREAM_UP);
-}
-
 /* want bytes of a frame are there. */
 static void frame_step(struct flow *f, enum stream s)
 {
 	struct kafka *k = kafka_of(f);
 	struct framing *d = &k->dir[s];
-	uint32_t size = frame_size(d);
+	uint32_t size = kafka_frame_size(d);
 
-	if (d->b.len > head_size(s)) {
-		s == STREAM_UP ? request_done(f) : answer_whole(f);
+	if (d->b.len > kafka_head_size(s)) {
+		s == STREAM_UP ? kafka_request_done(f) : answer_whole(f);
 		return;
 	}
-	if (size < head_size(s) - 4 || size > SIZE_MAX_SANE) {
+	if (size < kafka_head_size(s) - 4 || size > SIZE_MAX_SANE) {
 		kafka_opaque(f);
 		return;
 	}
@@ -480,12 +346,12 @@ static void frame_step(struct flow *f, enum stream s)
 	}
 	struct kreader r;
 
-	kreader_init(&r, frame_of(d), 2);
+	kreader_init(&r, kafka_frame(d), 2);
 	size_t see = kget_i16(&r) == KAFKA_FETCH ? FRAME_MAX : PREFIX_MAX;
 
 	d->want = 4 + (size < see ? (size_t)size : see);
 	if (d->want == d->b.len)
-		request_done(f);
+		kafka_request_done(f);
 }
 
 static bool must_wait(const struct kafka *k, enum stream s)
@@ -543,7 +409,7 @@ static void kafka_open(struct flow *f)
 	loop_timer_init(&k->timer, "proxy kafka", on_hold_over, k);
 	for (int s = 0; s < STREAMS; s++) {
 		buf_init(&k->dir[s].b, FRAME_MAX + 64);
-		k->dir[s].want = head_size((enum stream)s);
+		k->dir[s].want = kafka_head_size((enum stream)s);
 	}
 }
 
@@ -554,8 +420,8 @@ static void kafka_close(struct flow *f)
 
 	loop_timer_stop(flow_loop(f), &k->timer);
 	while ((l = list_pop(&k->expected)))
-		expected_free(LIST_ENTRY(l, struct expected, link));
-	expected_free(k->answer);
+		kafka_expected_free(LIST_ENTRY(l, struct expected, link));
+	kafka_expected_free(k->answer);
 	buf_done(&k->out);
 	buf_done(&k->dir[STREAM_UP].b);
 	buf_done(&k->dir[STREAM_DOWN].b);
@@ -580,7 +446,7 @@ static void kafka_reconf(struct flow *f)
 		    flow_toxic_on(f, i))
 			k->starving |= UINT32_C(1) << i;
 	if (k->hold == HOLD_MAP)
-		answer_addresses(f);	/* the broker may be known now */
+		answer_addresses(f); /* the broker may be known now */
 	else if (k->hold == HOLD_FETCH && !k->starving)
 		release(f);
 	else

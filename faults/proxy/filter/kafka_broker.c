@@ -31,10 +31,8 @@ static int put_endpoint(struct flow *f, const struct link_endpoint *e,
 	char text[ADDR_TEXT];
 	struct addr local;
 
-	if (e->failed || addr_local(flow_client_fd(f), &local) < 0) {
-		flow_count_error(f);
-		return 0;
-	}
+	if (e->failed || addr_local(flow_client_fd(f), &local) < 0)
+		return -ENOENT;
 	addr_fmt(addr_port(&local) ? &local : &e->listen, text);
 	char *colon = strrchr(text, ':');
 
@@ -68,14 +66,12 @@ int kafka_map_broker(struct flow *f, const char *host, int32_t port,
 		const struct link_endpoint *e = &conf->endpoints[i];
 
 		if (known && !e->failed && same_addr(&e->listen, known))
-			return 0;	/* it names us already */
+			return 0; /* it names us already */
 		if (endpoint_is(e, host, port, known))
 			return put_endpoint(f, e, ret);
 	}
-	if (give_up) {
-		flow_count_error(f);
-		return 0;
-	}
+	if (give_up)
+		return -ENOENT;
 	proxy_want_endpoint(flow_link(f), host, port);
 	return -EAGAIN;
 }

@@ -7,8 +7,9 @@
 #include "faults/proxy/flow.h"
 
 /*
- * As kafka_map_fn.  A broker that has no listener yet is asked for, and the
- * flow's reconf comes when it has; give_up: then it is left as it is.
+ * As kafka_map_fn; -ENOENT: it has none, and clients will go past us.  One
+ * that has none yet is asked for, and the flow's reconf comes when it has;
+ * give_up: it is not asked for any more.
  */
 int kafka_map_broker(struct flow *f, const char *host, int32_t port,
 		     bool give_up, struct kafka_mapped *ret);

@@ -19,15 +19,21 @@ enum { UNSUPPORTED_VERSION = 35 };
  * with listeners.  Any other API up to LAST_KNOWN has no broker's address.
  */
 static const struct kafka_cap {
-	int16_t api, max;	/* max -1: the API is not offered */
+	int16_t api, max; /* max -1: the API is not offered */
 } caps[] = {
-	{KAFKA_PRODUCE, 9},	   {KAFKA_FETCH, 12},
-	{KAFKA_METADATA, 13},	   {KAFKA_FIND_COORDINATOR, 6},
-	{KAFKA_API_VERSIONS, 4},   {52, -1}, /* Vote … */
-	{53, -1},		   {54, -1}, /* … Begin-, EndQuorumEpoch */
-	{55, 1},		   {59, -1}, /* FetchSnapshot */
-	{KAFKA_DESCRIBE_CLUSTER, 2}, {78, -1}, /* ShareFetch */
-	{79, -1},		   /* ShareAcknowledge */
+	{KAFKA_PRODUCE, 9},
+	{KAFKA_FETCH, 12},
+	{KAFKA_METADATA, 13},
+	{KAFKA_FIND_COORDINATOR, 6},
+	{KAFKA_API_VERSIONS, 4},
+	{52, -1}, /* Vote … */
+	{53, -1},
+	{54, -1}, /* … Begin-, EndQuorumEpoch */
+	{55, 1},
+	{59, -1}, /* FetchSnapshot */
+	{KAFKA_DESCRIBE_CLUSTER, 2},
+	{78, -1}, /* ShareFetch */
+	{79, -1}, /* ShareAcknowledge */
 };
 enum { LAST_KNOWN = 92 };
 
@@ -35,9 +41,9 @@ enum { LAST_KNOWN = 92 };
 static const struct {
 	int16_t api, version;
 } flexible[] = {
-	{KAFKA_PRODUCE, 9},	     {KAFKA_FETCH, 12},
-	{KAFKA_METADATA, 9},	     {KAFKA_FIND_COORDINATOR, 3},
-	{KAFKA_API_VERSIONS, 3},     {KAFKA_DESCRIBE_CLUSTER, 0},
+	{KAFKA_PRODUCE, 9},	 {KAFKA_FETCH, 12},
+	{KAFKA_METADATA, 9},	 {KAFKA_FIND_COORDINATOR, 3},
+	{KAFKA_API_VERSIONS, 3}, {KAFKA_DESCRIBE_CLUSTER, 0},
 };
 
 bool kafka_is_flexible(const struct kafka_request *req)
@@ -56,8 +62,7 @@ static int16_t cap_of(int16_t api)
 	return api < 0 || api > LAST_KNOWN ? -1 : INT16_MAX;
 }
 
-int kafka_request_head(const char *frame, size_t len,
-		       struct kafka_request *ret)
+int kafka_request_head(const char *frame, size_t len, struct kafka_request *ret)
 {
 	struct kreader r;
 
@@ -71,7 +76,7 @@ int kafka_request_head(const char *frame, size_t len,
 void kafka_skip_request_head(struct kreader *r, const struct kafka_request *req)
 {
 	kget_skip(r, 8);
-	(void)kget_str(r, false);	/* client id: not compact in any */
+	(void)kget_str(r, false); /* client id: not compact in any */
 	kget_tags(r, kafka_is_flexible(req));
 }
 
@@ -135,8 +140,7 @@ static bool take_version(struct kreader *r, bool flex,
 	return ret->min <= ret->max;
 }
 
-static void put_version(struct buf *b, bool flex,
-			const struct version_range *v)
+static void put_version(struct buf *b, bool flex, const struct version_range *v)
 {
 	kput_i16(b, v->api);
 	kput_i16(b, v->min);
@@ -152,7 +156,7 @@ int kafka_cap_versions(const char *frame, size_t len,
 	int32_t kept = 0;
 
 	kreader_init(&r, frame, len);
-	kget_skip(&r, 4);	/* the head has no tags in any version */
+	kget_skip(&r, 4); /* the head has no tags in any version */
 	int16_t error = kget_i16(&r);
 	bool flex = kafka_is_flexible(req);
 	const char *mark = frame;
@@ -188,12 +192,12 @@ int kafka_cap_versions(const char *frame, size_t len,
 struct mapping {
 	struct kreader r;
 	struct buf *out;
-	const char *mark;	/* up to here it is in out */
+	const char *mark; /* up to here it is in out */
 	kafka_map_fn *map;
 	void *arg;
 	bool flex;
 	int16_t version;
-	int rc;			/* -EAGAIN is sticky */
+	int rc; /* -EAGAIN is sticky */
 };
 
 static void map_host(struct mapping *m)
@@ -224,12 +228,12 @@ static void map_host(struct mapping *m)
 static void map_metadata(struct mapping *m)
 {
 	if (m->version >= 3)
-		kget_skip(&m->r, 4);	/* throttle_time_ms */
+		kget_skip(&m->r, 4); /* throttle_time_ms */
 	for (int32_t n = kget_array(&m->r, m->flex); n > 0 && !m->r.bad; n--) {
-		kget_skip(&m->r, 4);	/* node_id */
+		kget_skip(&m->r, 4); /* node_id */
 		map_host(m);
 		if (m->version >= 1)
-			(void)kget_str(&m->r, m->flex);	/* rack */
+			(void)kget_str(&m->r, m->flex); /* rack */
 		kget_tags(&m->r, m->flex);
 	}
 }
@@ -237,11 +241,11 @@ static void map_metadata(struct mapping *m)
 static void map_coordinators(struct mapping *m)
 {
 	for (int32_t n = kget_array(&m->r, m->flex); n > 0 && !m->r.bad; n--) {
-		(void)kget_str(&m->r, m->flex);	/* key */
+		(void)kget_str(&m->r, m->flex); /* key */
 		kget_skip(&m->r, 4);		/* node_id */
 		map_host(m);
 		kget_skip(&m->r, 2);		/* error_code */
-		(void)kget_str(&m->r, m->flex);	/* error_message */
+		(void)kget_str(&m->r, m->flex); /* error_message */
 		kget_tags(&m->r, m->flex);
 	}
 }
@@ -249,32 +253,32 @@ static void map_coordinators(struct mapping *m)
 static void map_coordinator(struct mapping *m)
 {
 	if (m->version >= 1)
-		kget_skip(&m->r, 4);		/* throttle_time_ms */
+		kget_skip(&m->r, 4); /* throttle_time_ms */
 	if (m->version >= 4) {
 		map_coordinators(m);
 		return;
 	}
-	kget_skip(&m->r, 2);			/* error_code */
+	kget_skip(&m->r, 2); /* error_code */
 	if (m->version >= 1)
-		(void)kget_str(&m->r, m->flex);	/* error_message */
+		(void)kget_str(&m->r, m->flex); /* error_message */
 	kget_skip(&m->r, 4);			/* node_id */
 	map_host(m);
 }
 
 static void map_cluster(struct mapping *m)
 {
-	kget_skip(&m->r, 4 + 2);		/* throttle_time_ms, error_code */
-	(void)kget_str(&m->r, true);		/* error_message */
+	kget_skip(&m->r, 4 + 2);     /* throttle_time_ms, error_code */
+	(void)kget_str(&m->r, true); /* error_message */
 	if (m->version >= 1)
-		kget_skip(&m->r, 1);		/* endpoint_type */
-	(void)kget_str(&m->r, true);		/* cluster_id */
-	kget_skip(&m->r, 4);			/* controller_id */
+		kget_skip(&m->r, 1); /* endpoint_type */
+	(void)kget_str(&m->r, true); /* cluster_id */
+	kget_skip(&m->r, 4);	     /* controller_id */
 	for (int32_t n = kget_array(&m->r, true); n > 0 && !m->r.bad; n--) {
-		kget_skip(&m->r, 4);		/* broker_id */
+		kget_skip(&m->r, 4); /* broker_id */
 		map_host(m);
-		(void)kget_str(&m->r, true);	/* rack */
+		(void)kget_str(&m->r, true); /* rack */
 		if (m->version >= 2)
-			kget_skip(&m->r, 1);	/* is_fenced */
+			kget_skip(&m->r, 1); /* is_fenced */
 		kget_tags(&m->r, true);
 	}
 }

@@ -41,8 +41,8 @@ bool kafka_produce_is_answered(const char *frame, size_t len,
 
 /* ApiVersions: what we do not read is taken away or capped. */
 int kafka_cap_versions(const char *frame, size_t len,
-		       const struct kafka_request *req, struct buf *out)
-	MUST_CHECK;
+		       const struct kafka_request *req,
+		       struct buf *out) MUST_CHECK;
 
 /*
  * Addresses: map gives the one to put in a place.  1: put it; 0: leave it as
@@ -63,8 +63,8 @@ typedef bool kafka_topic_fn(void *arg, struct kstr topic);
 
 struct kafka_fetch {
 	int32_t max_wait_ms;
-	unsigned topics, starved;	/* in the request */
-	bool in_session;	/* incremental: what it omits is not seen */
+	unsigned topics, starved; /* in the request */
+	bool in_session;	  /* incremental: what it omits is not seen */
 };
 /*
  * Reads a request and edits it in place: no fetch session is begun, so that
@@ -85,9 +85,9 @@ int kafka_fetch_split(const char *frame, size_t len,
 		      int32_t *ret_missing) MUST_CHECK;
 
 struct kafka_emptied {
-	unsigned partitions;	/* of starved topics */
-	unsigned emptied;	/* of these: had records, or could have had */
-	bool others;		/* there are records of others, or an error */
+	unsigned partitions; /* of starved topics */
+	unsigned emptied;    /* of these: had records, or could have had */
+	bool others;	     /* there are records of others, or an error */
 };
 /*
  * The response with the record sets of starved topics emptied, and missing

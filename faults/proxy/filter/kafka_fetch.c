@@ -7,7 +7,7 @@
 enum {
 	FETCH_MIN = 4,
 	FETCH_MAX = 12,
-	NO_SESSION_EPOCH = -1,	/* with id 0: a full fetch, no session begun */
+	NO_SESSION_EPOCH = -1, /* with id 0: a full fetch, no session begun */
 };
 
 static int fetch_begin(const char *frame, size_t len,
@@ -34,12 +34,12 @@ static const char *request_partition(struct kreader *r, int16_t version,
 {
 	*ret_index = kget_i32(r);
 	if (version >= 9)
-		kget_skip(r, 4);	/* current_leader_epoch */
-	kget_skip(r, 8);		/* fetch_offset */
+		kget_skip(r, 4); /* current_leader_epoch */
+	kget_skip(r, 8);	 /* fetch_offset */
 	if (version >= 12)
-		kget_skip(r, 4);	/* last_fetched_epoch */
+		kget_skip(r, 4); /* last_fetched_epoch */
 	if (version >= 5)
-		kget_skip(r, 8);	/* log_start_offset */
+		kget_skip(r, 8); /* log_start_offset */
 	const char *at = r->p;
 
 	kget_skip(r, 4);
@@ -52,10 +52,10 @@ static int32_t request_top(struct kreader *r, const struct kafka_request *req,
 			   const char **ret_session)
 {
 	kafka_skip_request_head(r, req);
-	kget_skip(r, 4);		/* replica_id */
+	kget_skip(r, 4); /* replica_id */
 	int32_t max_wait = kget_i32(r);
 
-	kget_skip(r, 4 + 4 + 1);	/* min, max bytes, isolation_level */
+	kget_skip(r, 4 + 4 + 1); /* min, max bytes, isolation_level */
 	*ret_session = NULL;
 	if (req->version >= 7) {
 		*ret_session = r->p;
@@ -94,8 +94,8 @@ static void request_topics(struct kreader *r, const struct kafka_request *req,
 		ret->topics++;
 		ret->starved += starve;
 		for (int32_t k = kget_array(r, flex); k > 0 && !r->bad; k--) {
-			const char *at = request_partition(r, req->version,
-							   &index);
+			const char *at =
+				request_partition(r, req->version, &index);
 
 			if (starve && frame && !r->bad)
 				kset_i32(in_frame(frame, at), 1);
@@ -132,15 +132,15 @@ int kafka_fetch_request(char *frame, size_t len,
 static void put_empty(struct buf *b, int16_t version, int32_t index)
 {
 	kput_i32(b, index);
-	kput_i16(b, 0);			/* error_code */
-	kput_i64(b, -1);		/* high_watermark: not known */
-	kput_i64(b, -1);		/* last_stable_offset */
+	kput_i16(b, 0);	 /* error_code */
+	kput_i64(b, -1); /* high_watermark: not known */
+	kput_i64(b, -1); /* last_stable_offset */
 	if (version >= 5)
-		kput_i64(b, -1);	/* log_start_offset */
-	kput_array(b, version >= 12, -1);	/* aborted_transactions */
+		kput_i64(b, -1);	  /* log_start_offset */
+	kput_array(b, version >= 12, -1); /* aborted_transactions */
 	if (version >= 11)
-		kput_i32(b, -1);	/* preferred_read_replica */
-	kput_array(b, version >= 12, 0);	/* records */
+		kput_i32(b, -1);	 /* preferred_read_replica */
+	kput_array(b, version >= 12, 0); /* records */
 	kput_tags(b, version >= 12);
 }
 
@@ -217,18 +217,18 @@ static int16_t response_partition(struct kreader *r,
 {
 	bool flex = kafka_is_flexible(req);
 
-	kget_skip(r, 4);		/* partition_index */
+	kget_skip(r, 4); /* partition_index */
 	int16_t error = kget_i16(r);
 
-	kget_skip(r, 8 + 8);	/* high_watermark, last_stable_offset */
+	kget_skip(r, 8 + 8); /* high_watermark, last_stable_offset */
 	if (req->version >= 5)
-		kget_skip(r, 8);	/* log_start_offset */
+		kget_skip(r, 8); /* log_start_offset */
 	for (int32_t n = kget_array(r, flex); n > 0 && !r->bad; n--) {
-		kget_skip(r, 8 + 8);	/* aborted: producer_id, first_offset */
+		kget_skip(r, 8 + 8); /* aborted: producer_id, first_offset */
 		kget_tags(r, flex);
 	}
 	if (req->version >= 11)
-		kget_skip(r, 4);	/* preferred_read_replica */
+		kget_skip(r, 4); /* preferred_read_replica */
 	return error;
 }
 
@@ -258,14 +258,14 @@ static void empty_partition(struct kreader *r, const struct kafka_request *req,
 /* Up to the topics; an error there stands for the whole response. */
 static int16_t response_top(struct kreader *r, const struct kafka_request *req)
 {
-	kget_skip(r, 4);			/* correlation_id */
+	kget_skip(r, 4); /* correlation_id */
 	kget_tags(r, kafka_is_flexible(req));
-	kget_skip(r, 4);			/* throttle_time_ms */
+	kget_skip(r, 4); /* throttle_time_ms */
 	if (req->version < 7)
 		return 0;
 	int16_t error = kget_i16(r);
 
-	kget_skip(r, 4);			/* session_id */
+	kget_skip(r, 4); /* session_id */
 	return error;
 }
 

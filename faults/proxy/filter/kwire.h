@@ -15,12 +15,12 @@
 
 struct kreader {
 	const char *p, *end;
-	bool bad;		/* sticky; reads then give 0 */
+	bool bad; /* sticky; reads then give 0 */
 };
 
 struct kstr {
 	const char *p;
-	int32_t len;		/* -1: null */
+	int32_t len; /* -1: null */
 };
 
 void kreader_init(struct kreader *r, const char *data, size_t len);
@@ -34,10 +34,10 @@ int16_t kget_i16(struct kreader *r);
 int32_t kget_i32(struct kreader *r);
 int64_t kget_i64(struct kreader *r);
 uint32_t kget_uvarint(struct kreader *r);
-struct kstr kget_str(struct kreader *r, bool flex);	/* i16 or compact */
-struct kstr kget_bytes(struct kreader *r, bool flex);	/* i32 or compact */
-int32_t kget_array(struct kreader *r, bool flex);	/* count; -1: null */
-void kget_tags(struct kreader *r, bool flex);		/* skipped */
+struct kstr kget_str(struct kreader *r, bool flex);   /* i16 or compact */
+struct kstr kget_bytes(struct kreader *r, bool flex); /* i32 or compact */
+int32_t kget_array(struct kreader *r, bool flex);     /* count; -1: null */
+void kget_tags(struct kreader *r, bool flex);	      /* skipped */
 bool kstr_is(struct kstr s, const char *text);
 
 void kput_i16(struct buf *b, int16_t v);
@@ -46,7 +46,7 @@ void kput_i64(struct buf *b, int64_t v);
 void kput_uvarint(struct buf *b, uint32_t v);
 void kput_str(struct buf *b, bool flex, const char *p, int32_t len);
 void kput_array(struct buf *b, bool flex, int32_t n);
-void kput_tags(struct buf *b, bool flex);		/* none */
+void kput_tags(struct buf *b, bool flex); /* none */
 /* In place. */
 void kset_i16(char *at, int16_t v);
 void kset_i32(char *at, int32_t v);

@@ -5,7 +5,7 @@
 #include "chaos/base/mem.h"
 
 enum {
-	STARTUP_MAX = 10000,	/* MAX_STARTUP_PACKET_LENGTH of the server */
+	STARTUP_MAX = 10000, /* MAX_STARTUP_PACKET_LENGTH of the server */
 	CODE_CANCEL = 80877102,
 	CODE_SSL = 80877103,
 	CODE_GSS = 80877104,
@@ -98,7 +98,7 @@ static void front_query(struct pgwire *w)
 {
 	if (w->skipping)
 		return;
-	w->batch = false;	/* a Query ends the implicit transaction */
+	w->batch = false; /* a Query ends the implicit transaction */
 	expect_push(w, PGWIRE_EXPECT_QUERY);
 }
 
@@ -117,19 +117,18 @@ static void front_copy_end(struct pgwire *w)
 
 static const struct front_row {
 	char type;
-	bool begins;		/* a transaction: it needs a slot */
+	bool begins; /* a transaction: it needs a slot */
 	void (*fn)(struct pgwire *w);
 } front_table[] = {
-	{'B', true, front_extended},	/* Bind */
-	{'C', false, front_extended},	/* Close */
-	{'D', false, front_extended},	/* Describe */
-	{'E', false, front_extended},	/* Execute */
-	{'F', true, front_query},	/* FunctionCall */
-	{'P', true, front_extended},	/* Parse */
-	{'Q', true, front_query},
-	{'S', false, front_sync},
-	{'c', false, front_copy_end},	/* CopyDone */
-	{'f', false, front_copy_end},	/* CopyFail */
+	{'B', true, front_extended},  /* Bind */
+	{'C', false, front_extended}, /* Close */
+	{'D', false, front_extended}, /* Describe */
+	{'E', false, front_extended}, /* Execute */
+	{'F', true, front_query},     /* FunctionCall */
+	{'P', true, front_extended},  /* Parse */
+	{'Q', true, front_query},     {'S', false, front_sync},
+	{'c', false, front_copy_end}, /* CopyDone */
+	{'f', false, front_copy_end}, /* CopyFail */
 };
 
 static const struct front_row *front_find(char type)
@@ -141,19 +140,18 @@ static const struct front_row *front_find(char type)
 }
 
 /* Up to want bytes of a header; true: they are there. */
-static bool half_head(struct pgwire_half *h, unsigned want,
-		      const char **data, const char *end)
+static bool half_head(struct pgwire_half *h, unsigned want, const char **data,
+		      const char *end)
 {
 	while (h->have < want && *data < end) {
-		h->head[h->have++] = (uint8_t)**data;
+		h->head[h->have++] = (uint8_t) * *data;
 		(*data)++;
 	}
 	return h->have >= want;
 }
 
 /* Skips the body; true: the message is over. */
-static bool half_body(struct pgwire_half *h, const char **data,
-		      const char *end)
+static bool half_body(struct pgwire_half *h, const char **data, const char *end)
 {
 	size_t room = (size_t)(end - *data);
 	size_t n = h->left < room ? h->left : room;
@@ -171,7 +169,7 @@ static void startup_packet(struct pgwire *w)
 	uint32_t len = be32(w->front.head), code = be32(w->front.head + 4);
 
 	if (len < 8 || len > STARTUP_MAX) {
-		opaque(w, true);	/* TLS from the first byte, or no pg */
+		opaque(w, true); /* TLS from the first byte, or no pg */
 		return;
 	}
 	w->front.left = len - 8;
@@ -296,17 +294,16 @@ static const struct back_row {
 	char type;
 	void (*fn)(struct pgwire *w);
 } back_table[] = {
-	{'1', back_complete},	/* ParseComplete */
-	{'2', back_complete},	/* BindComplete */
-	{'3', back_complete},	/* CloseComplete */
-	{'C', back_complete},	/* CommandComplete */
-	{'E', back_error},
-	{'G', back_copy_in},	/* CopyInResponse */
-	{'I', back_complete},	/* EmptyQueryResponse */
-	{'T', back_complete},	/* RowDescription: of a Describe */
-	{'W', back_copy_in},	/* CopyBothResponse */
-	{'n', back_complete},	/* NoData: of a Describe */
-	{'s', back_complete},	/* PortalSuspended */
+	{'1', back_complete},			   /* ParseComplete */
+	{'2', back_complete},			   /* BindComplete */
+	{'3', back_complete},			   /* CloseComplete */
+	{'C', back_complete},			   /* CommandComplete */
+	{'E', back_error},    {'G', back_copy_in}, /* CopyInResponse */
+	{'I', back_complete},			   /* EmptyQueryResponse */
+	{'T', back_complete}, /* RowDescription: of a Describe */
+	{'W', back_copy_in},  /* CopyBothResponse */
+	{'n', back_complete}, /* NoData: of a Describe */
+	{'s', back_complete}, /* PortalSuspended */
 };
 
 static void back_message(struct pgwire *w)

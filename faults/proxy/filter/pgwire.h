@@ -19,28 +19,28 @@
 enum { PGWIRE_EXPECT_MAX = 65536 };
 
 enum pgwire_phase {
-	PGWIRE_STARTUP,		/* a start-up packet is due */
-	PGWIRE_ASKED,		/* for SSL or GSS encryption: one byte is due */
+	PGWIRE_STARTUP, /* a start-up packet is due */
+	PGWIRE_ASKED,	/* for SSL or GSS encryption: one byte is due */
 	PGWIRE_MESSAGES,
-	PGWIRE_OPAQUE,		/* encrypted, or not this protocol */
+	PGWIRE_OPAQUE, /* encrypted, or not this protocol */
 };
 
 enum pgwire_stop {
-	PGWIRE_ALL,		/* took all bytes */
-	PGWIRE_NEEDS_SLOT,	/* the next message begins a transaction */
-	PGWIRE_NOT_NOW,		/* the server has to say something first */
+	PGWIRE_ALL,	   /* took all bytes */
+	PGWIRE_NEEDS_SLOT, /* the next message begins a transaction */
+	PGWIRE_NOT_NOW,	   /* the server has to say something first */
 };
 
 enum pgwire_kind {
 	PGWIRE_EXPECT_STARTUP,
-	PGWIRE_EXPECT_QUERY,	/* FunctionCall too */
-	PGWIRE_EXPECT_BATCH,	/* extended messages up to a Sync: no answer */
+	PGWIRE_EXPECT_QUERY, /* FunctionCall too */
+	PGWIRE_EXPECT_BATCH, /* extended messages up to a Sync: no answer */
 	PGWIRE_EXPECT_SYNC,
 };
 
 struct pgwire_expect {
 	enum pgwire_kind kind;
-	uint32_t count;		/* BATCH: messages not completed yet */
+	uint32_t count; /* BATCH: messages not completed yet */
 };
 
 /* One direction: have bytes of the header are known, left of the body due. */
@@ -52,13 +52,13 @@ struct pgwire_half {
 
 struct pgwire {
 	enum pgwire_phase phase;
-	bool broken;		/* OPAQUE because it is not this protocol */
-	bool batch;		/* extended messages without a Sync yet */
-	bool skipping;		/* after an error, until the client's Sync */
-	bool copy_in;		/* the server ignores Sync until CopyDone */
-	char status;		/* of the last ReadyForQuery: I T E; 0: none */
+	bool broken;   /* OPAQUE because it is not this protocol */
+	bool batch;    /* extended messages without a Sync yet */
+	bool skipping; /* after an error, until the client's Sync */
+	bool copy_in;  /* the server ignores Sync until CopyDone */
+	char status;   /* of the last ReadyForQuery: I T E; 0: none */
 	struct pgwire_half front, back;
-	struct pgwire_expect *expect;	/* a ring */
+	struct pgwire_expect *expect; /* a ring */
 	uint32_t cap, first, n;
 };
 

@@ -20,7 +20,7 @@ struct postgres {
 	struct pgwire wire;
 	bool opaque;		/* noticed, and counted */
 	bool stopped;		/* client's bytes are kept until the server's */
-	struct loop_timer left;	/* the client is gone since */
+	struct loop_timer left; /* the client is gone since */
 };
 
 static struct postgres *postgres_of(struct flow *f)
@@ -137,9 +137,8 @@ static void postgres_granted(struct flow *f)
 /* Nothing of this client is in flight, so that an error fits in here. */
 static void postgres_refused(struct flow *f)
 {
-	static const char fields[] =
-		"SFATAL\0VFATAL\0C53300\0"
-		"Mno free slot in the pool of this link\0";
+	static const char fields[] = "SFATAL\0VFATAL\0C53300\0"
+				     "Mno free slot in the pool of this link\0";
 	const uint32_t len = 4 + sizeof(fields);
 	const char head[5] = {'E', 0, 0, (char)(len >> 8), (char)len};
 

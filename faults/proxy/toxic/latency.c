@@ -42,10 +42,10 @@ static json_t *latency_achieved(const struct toxic *t, struct gate *gate,
 	(void)gate, (void)now;
 	pthread_mutex_lock(&t->stats->lock);
 	const struct hist *h = t->stats->delays;
-	json_t *json = json_pack(
-		"{s:I, s:f, s:f, s:f}", "chunks",
-		(json_int_t)(h ? hist_count(h) : 0), "p50", at_ms(h, 50),
-		"p99", at_ms(h, 99), "max", at_ms(h, 100));
+	json_t *json = json_pack("{s:I, s:f, s:f, s:f}", "chunks",
+				 (json_int_t)(h ? hist_count(h) : 0), "p50",
+				 at_ms(h, 50), "p99", at_ms(h, 99), "max",
+				 at_ms(h, 100));
 
 	pthread_mutex_unlock(&t->stats->lock);
 	return json;

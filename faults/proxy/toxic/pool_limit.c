@@ -24,8 +24,8 @@ static const struct opt attrs[] = {
 	OPT_END,
 };
 
-static void pool_limit_put(const struct toxic *t, struct gate *gate,
-			   bool fresh, nsec_t now)
+static void pool_limit_put(const struct toxic *t, struct gate *gate, bool fresh,
+			   nsec_t now)
 {
 	const struct pool_limit_attrs *a = t->attrs;
 	const struct gate_limit limit = {
