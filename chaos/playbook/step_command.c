@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The step kind "command": a program and its arguments, without a shell.  Words
- * that are symbolic addresses are expanded, and every URL among them must be
+ * that are symbolic addresses are expanded, and every URL in them must be
  * allowed.
  */
 #include <errno.h>
@@ -74,20 +74,40 @@ static int command_check(const char *value, struct err *err)
 	return rc;
 }
 
+/* Where a URL begins in a word, as in --url=http://host/; NULL: nowhere. */
+static const char *url_in(const char *word)
+{
+	const char *plain = strstr(word, "http://");
+	const char *tls = strstr(word, "https://");
+
+	return plain && (!tls || plain < tls) ? plain : tls;
+}
+
+static int expand_symbol(struct playbook_call *c, char **word, struct err *err)
+{
+	char *text;
+	int rc = symbols_expand(playbook_call_symbols(c), *word, &text, err);
+
+	if (rc == 0) {
+		mem_free(*word);
+		*word = text;
+	}
+	return rc;
+}
+
 static int expand_word(struct playbook_call *c, char **word, struct err *err)
 {
+	bool symbol = symbols_is(*word);
+	const char *url;
 	struct addr to;
-	char *text;
-	int rc;
+	int rc = symbol ? expand_symbol(c, word, err) : 0;
 
-	if (!symbols_is(*word) && strncmp(*word, "http", 4) != 0)
-		return 0;
-	rc = symbols_expand(playbook_call_symbols(c), *word, &text, err);
 	if (rc < 0)
 		return rc;
-	mem_free(*word);
-	*word = text;
-	rc = symbols_addr(playbook_call_symbols(c), text, &to, err);
+	url = symbol ? *word : url_in(*word);
+	if (!url)
+		return 0;
+	rc = symbols_addr(playbook_call_symbols(c), url, &to, err);
 	if (rc == 0)
 		rc = allow_connect(playbook_call_allow(c), &to, err);
 	return rc;
