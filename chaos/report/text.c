@@ -157,6 +157,8 @@ static void span_line(const json_t *root, FILE *f, const char *label,
 	const json_t *r = by_name(root, "recorded", "name", key);
 	char rec[UNITS_TEXT], got[UNITS_TEXT], diff[UNITS_TEXT];
 
+	if (!r && isnan(measure(root, key)))
+		return;
 	line(f, label, r ? span_text(json_num(r, "recorded", NAN), rec) : "-",
 	     span_text(measure(root, key), got),
 	     r ? signed_s(json_num(r, "difference", NAN), diff) : "", note);
@@ -176,6 +178,8 @@ static void share_line(const json_t *root, FILE *f, const char *label,
 	const json_t *r = by_name(root, "recorded", "name", key);
 	char rec[UNITS_TEXT], got[UNITS_TEXT];
 
+	if (!r && isnan(measure(root, key)))
+		return;
 	line(f, label, r ? percent(json_num(r, "recorded", NAN), rec) : "-",
 	     percent(measure(root, key), got), "", note);
 }
