@@ -18,6 +18,8 @@
 #ifndef GD_BASE_EXPR_H
 #define GD_BASE_EXPR_H
 
+#include <stdbool.h>
+
 #include "chaos/base/buf.h"
 #include "chaos/base/clock.h"
 #include "chaos/base/err.h"
@@ -43,6 +45,15 @@ struct expr_env {
 	const char *const *apis;	/* what "each" runs over */
 	size_t n_apis;
 };
+
+/* The functions there are; ends with a row whose name is NULL. */
+struct expr_func {
+	const char *name;	/* "x.p*": x.p and a percentile's digits */
+	int min_args, max_args;	/* with parentheses */
+	bool bare;		/* may stand alone: all, the default window */
+	const char *usage;	/* "errors(SCOPE, WINDOW)" */
+};
+extern const struct expr_func expr_funcs[];
 
 int expr_parse(const char *text, struct expr **ret, struct err *err) MUST_CHECK;
 void expr_free(struct expr *e);

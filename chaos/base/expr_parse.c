@@ -51,12 +51,7 @@ static const struct op {
 	{ "/", LEVEL_PROD, EXPR_KIND_DIV },
 };
 
-static const struct func {
-	const char *name;	/* "x.p*": x.p and a percentile's digits */
-	int min_args, max_args;	/* with parentheses */
-	bool bare;		/* may stand alone: all, the default window */
-	const char *usage;
-} funcs[] = {
+const struct expr_func expr_funcs[] = {
 	{ "baseline", 1, 1, false, "baseline(GAUGE or FUNCTION)" },
 	{ "errors", 1, 2, true, "errors(SCOPE, WINDOW)" },
 	{ "failed", 1, 3, true, "failed(SCOPE, WINDOW, CAUSE)" },
@@ -64,10 +59,11 @@ static const struct func {
 	{ "offered", 1, 2, true, "offered(SCOPE, WINDOW)" },
 	{ "rate", 1, 2, false, "rate(GAUGE, WINDOW)" },
 	{ "throughput", 1, 2, true, "throughput(SCOPE, WINDOW)" },
+	{ NULL, 0, 0, false, NULL },
 };
 
 enum { N_OPS = sizeof(ops) / sizeof(*ops),
-       N_FUNCS = sizeof(funcs) / sizeof(*funcs) };
+       N_FUNCS = sizeof(expr_funcs) / sizeof(*expr_funcs) - 1 };
 
 static const char *const keywords[] = { "and", "or", "for", "within", "by" };
 
@@ -254,7 +250,7 @@ static int parse_number(struct parse *p)
 }
 
 /* "latency.p95": the prefix and 1 to 4 digits, not all zero. */
-static bool func_matches(const struct func *f, struct word w)
+static bool func_matches(const struct expr_func *f, struct word w)
 {
 	size_t len = strlen(f->name);
 	int digits, sum = 0;
@@ -272,11 +268,11 @@ static bool func_matches(const struct func *f, struct word w)
 	return sum > 0;
 }
 
-static const struct func *func_find(struct word w)
+static const struct expr_func *func_find(struct word w)
 {
 	for (int i = 0; i < N_FUNCS; i++)
-		if (func_matches(&funcs[i], w))
-			return &funcs[i];
+		if (func_matches(&expr_funcs[i], w))
+			return &expr_funcs[i];
 	return NULL;
 }
 
@@ -286,8 +282,8 @@ static int fail_unknown_func(struct parse *p, struct word w)
 	AUTO_FREE char *word = mem_strndup(w.s, (size_t)w.len);
 
 	for (int i = 0; i < N_FUNCS; i++)
-		names[i] = strchr(funcs[i].name, '*') ? "latency.p95"
-						      : funcs[i].name;
+		names[i] = strchr(expr_funcs[i].name, '*') ? "latency.p95"
+						      : expr_funcs[i].name;
 	near = opt_suggest(word, names, N_FUNCS);
 	if (near)
 		return fail(p, w.s, "unknown function '%s' "
@@ -297,7 +293,7 @@ static int fail_unknown_func(struct parse *p, struct word w)
 }
 
 /* Fills what is given; what a failed parse leaves is freed with the node. */
-static int parse_args(struct parse *p, const struct func *f,
+static int parse_args(struct parse *p, const struct expr_func *f,
 		      struct expr_ref *ref)
 {
 	struct err err = { 0 };
@@ -347,7 +343,7 @@ static int parse_baseline(struct parse *p, struct expr_ref *ref)
 	return rc;
 }
 
-static int parse_call(struct parse *p, const struct func *f, struct word name,
+static int parse_call(struct parse *p, const struct expr_func *f, struct word name,
 		      struct expr_ref *ref)
 {
 	int rc;
@@ -369,7 +365,7 @@ static int parse_call(struct parse *p, const struct func *f, struct word name,
 static int parse_ref(struct parse *p, struct expr_ref *ref)
 {
 	struct word w = peek_word(p);
-	const struct func *f = func_find(w);
+	const struct expr_func *f = func_find(w);
 
 	if (!w.len || is_keyword(w) || isdigit((unsigned char)*w.s))
 		return fail_expected(p, "a gauge or function");

@@ -4,12 +4,13 @@
 
 #include "chaos/cli/cli.h"
 #include "chaos/report/report.h"
+#include "chaos/watch/probe.h"
 #include "faults/table.h"
 
 static int list_main(int argc, char **argv);
 extern const struct cli_cmd cli_cmd_list;
 const struct cli_cmd cli_cmd_list = {
-	"list", "[WHAT]", "sections, faults, steps, writers, commands",
+	"list", "[WHAT]", "every section, fault, probe, function, step, writer",
 	list_main
 };
 
@@ -58,6 +59,25 @@ static void list_faults(void)
 	}
 }
 
+static void list_functions(void)
+{
+	for (const struct expr_func *f = expr_funcs; f->name; f++)
+		printf("  %s\n", f->usage);
+	printf("  a scope is an API, all, or each; a gauge stands by its name\n"
+	       "  EXPR op VALUE [and|or ...] [for T] [within T]\n");
+}
+
+static void list_probes(void)
+{
+	for (size_t i = 0; probe_table[i]; i++) {
+		printf("  %s  %s\n", probe_table[i]->name,
+		       probe_table[i]->summary);
+		print_opts(probe_table[i]->opts);
+		if (probe_table[i]->example)
+			printf("%s\n", probe_table[i]->example);
+	}
+}
+
 static void list_steps(void)
 {
 	for (size_t i = 0; playbook_step_table[i]; i++)
@@ -85,8 +105,9 @@ static const struct {
 	const char *name;
 	void (*print)(void);
 } parts[] = {
-	{ "commands", list_commands }, { "faults", list_faults },
-	{ "sections", list_sections }, { "steps", list_steps },
+	{ "commands", list_commands },	 { "faults", list_faults },
+	{ "functions", list_functions }, { "probes", list_probes },
+	{ "sections", list_sections },	 { "steps", list_steps },
 	{ "writers", list_writers },
 };
 
@@ -110,6 +131,7 @@ static int list_main(int argc, char **argv)
 	}
 	if (!found)
 		fprintf(stderr, "gameday: list takes commands, faults, "
-				"sections, steps or writers\n");
+				"functions, probes, sections, steps or "
+				"writers\n");
 	return found ? CLI_HELD : CLI_USAGE;
 }
