@@ -119,11 +119,12 @@ static struct nl_msg *netem_msg(const struct rtnl *r, uint32_t handle,
 	return msg;
 }
 
-static void render(const struct rtnl *r, uint32_t handle,
+/* replace: the root that was looked at is in the undo. */
+static void render(const struct rtnl *r, uint32_t handle, bool replace,
 		   const struct net_delay *o, double speed, int port,
 		   struct nl_msg *msgs[STEPS])
 {
-	msgs[0] = qdisc_prio(r, handle);
+	msgs[0] = qdisc_prio(r, handle, replace);
 	msgs[1] = netem_msg(r, handle, o, speed, NLM_F_CREATE);
 	msgs[2] = qdisc_filter4(r, handle, port);
 	msgs[3] = qdisc_filter6(r, handle, port);
@@ -188,7 +189,7 @@ static int try_out(struct rtnl *r, void *arg, struct err *err)
 	struct nl_msg *msgs[STEPS];
 	int rc;
 
-	render(r, qdisc_handle("probe"), o, 1, 1, msgs);
+	render(r, qdisc_handle("probe"), false, o, 1, 1, msgs);
 	rc = send_all(r, msgs, err);
 	free_all(msgs);
 	return rc;
@@ -263,7 +264,8 @@ static int prepare(struct fault *f, struct undo_record *undo, struct err *err)
 	s->handle = qdisc_handle(env->run);
 	netns_of(o, undo->netns);
 	name_undo(undo, o, s->handle);
-	render(&s->rtnl, s->handle, o, env->speed, port, s->msgs);
+	render(&s->rtnl, s->handle, root.handle != 0, o, env->speed, port,
+	       s->msgs);
 	return qdisc_render_undo(s->handle, &root, undo, err);
 }
 

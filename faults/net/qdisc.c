@@ -187,15 +187,16 @@ int qdisc_render_undo(uint32_t handle, const struct qdisc_root *old,
 
 /* --- building ---------------------------------------------------------- */
 
-struct nl_msg *qdisc_prio(const struct rtnl *r, uint32_t handle)
+struct nl_msg *qdisc_prio(const struct rtnl *r, uint32_t handle, bool replace)
 {
 	/* Its first three bands as pfifo_fast(8) has them. */
 	struct tc_prio_qopt prio = {
 		.bands = BANDS,
 		.priomap = { 1, 2, 2, 2, 1, 2, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1 },
 	};
-	struct nl_msg *msg = rtnl_tc_msg(r, RTM_NEWQDISC,
-					 NLM_F_CREATE | NLM_F_REPLACE, handle,
+	/* One that came since prepare is in no undo: EEXIST, not replaced. */
+	int flags = NLM_F_CREATE | (replace ? NLM_F_REPLACE : NLM_F_EXCL);
+	struct nl_msg *msg = rtnl_tc_msg(r, RTM_NEWQDISC, flags, handle,
 					 TC_H_ROOT, 0, "prio");
 
 	nla_put(msg, TCA_OPTIONS, sizeof(prio), &prio);

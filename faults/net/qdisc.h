@@ -43,7 +43,8 @@ int qdisc_render_undo(uint32_t handle, const struct qdisc_root *old,
 		      struct undo_record *undo, struct err *err) MUST_CHECK;
 
 /* Messages, in the order in which they are sent. Caller frees each. */
-struct nl_msg *qdisc_prio(const struct rtnl *r, uint32_t handle);
+/* replace: whatever is at the root; else only a default, or it fails. */
+struct nl_msg *qdisc_prio(const struct rtnl *r, uint32_t handle, bool replace);
 /* Without its options. flags: NLM_F_CREATE to add it, 0 to change it. */
 struct nl_msg *qdisc_child(const struct rtnl *r, uint32_t handle, int flags,
 			   const char *kind);

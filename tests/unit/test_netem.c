@@ -109,6 +109,15 @@ static int add_pfifo(struct rtnl *r, uint32_t handle, struct err *err)
 	return rc ? err_set(err, rc, "pfifo: %s", strerror(-rc)) : 0;
 }
 
+static int add_ours(struct rtnl *r, uint32_t handle, bool replace)
+{
+	struct nl_msg *msg = qdisc_prio(r, handle, replace);
+	int rc = rtnl_send(r, msg);
+
+	nlmsg_free(msg);
+	return rc;
+}
+
 #define WANT(cond)                                                       \
 	do {                                                             \
 		if (!(cond))                                             \
@@ -135,6 +144,7 @@ static int undo_in_scratch(struct rtnl *r, void *arg, struct err *err)
 	WANT(!undo_revert(&u, &e));
 	/* Somebody's that took its place is not touched. */
 	WANT(!add_pfifo(r, theirs, &e));
+	WANT(add_ours(r, ours, false) == -EEXIST);
 	WANT(!undo_revert(&u, &e));
 	WANT(undo_verify(&u, &e) == UNDO_GONE);
 	WANT(!qdisc_look(r, &old, &e));
