@@ -246,7 +246,8 @@ static void test_processes_never(void **state)
 	fclose(f);
 	comm[strcspn(comm, "\n")] = '\0';
 	for (const char *const *item = (const char *const[]){
-		     "1", "sshd", "gameday", "gameday-proxy", comm, NULL };
+		     "1", "sshd", "gameday", "gameday-proxy", "gameday-guardia",
+		     comm, NULL };
 	     *item; item++) {
 		add(a, ALLOW_PROCESS, *item);
 		assert_false(may(a, ALLOW_PROCESS, *item));
