@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kills the controller at N seeded moments between exec and exit.
 
-Each time, within 2 s: no toxic in the proxy, no undo journal left, qdiscs as they
-were; then the stack, if it had come up, still serves through the links, and the
+Each time, within 2 s: no toxic in the proxy, no connection of its load, no undo
+journal left, qdiscs as they were; then the stack, if it had come up, still serves through the links, and the
 run, if it had begun, can still be reported.  Looks at the proxy, tc and the shop
 themselves, not only at `recover`.
 
@@ -66,6 +66,14 @@ def toxics(info):
     return [t["name"] for p in found.values() for t in p["toxics"]]
 
 
+def users_of(info):
+    """Connections to the shop that somebody still holds."""
+    port = info["shop"].rsplit(":", 1)[1]
+    out = subprocess.run(["ss", "-Htn", "state", "established", "dst",
+                          "127.0.0.1:" + port], capture_output=True, text=True)
+    return out.stdout.splitlines()
+
+
 def left(build):
     out = gameday(build, "recover", "--list", "--json")
     return json.loads(out.stdout)["left"]
@@ -91,9 +99,10 @@ def kill_now(child, both):
 def await_clean(build, info, since):
     """Seconds since the kill until nothing is left; None: too late."""
     while True:
-        rest = (toxics(info) if info else []), left(build)
+        rest = (toxics(info) if info else [],
+                users_of(info) if info else [], left(build))
         took = time.monotonic() - since
-        if rest == ([], []):
+        if not any(rest):
             return took, rest
         if took > WITHIN_S:
             return None, rest
