@@ -383,6 +383,10 @@ static int journal_lock(struct undo_journal *j, struct err *err)
 	if (fstat(j->fd, &st) || st.st_nlink == 0)
 		return err_set(err, -ENOENT, "undo journal '%s' is gone",
 			       j->path);
+	/* Whoever wrote it says what is sent and signalled in our name. */
+	if (st.st_uid != geteuid())
+		return err_set(err, -EPERM, "undo journal '%s' is of user %u, "
+			       "not ours", j->path, (unsigned)st.st_uid);
 	return 0;
 }
 

@@ -76,7 +76,7 @@ int undo_journal_note(struct undo_journal *j, uint32_t index, const char *what);
 /* Appends who guards it; header.guardian of whoever opens it later. */
 int undo_journal_note_guardian(struct undo_journal *j,
 			       const struct proc_id *guardian);
-/* Opens what a crash left. -EBUSY: live (locked). */
+/* Opens what a crash left. -EBUSY: live (locked). -EPERM: another user's. */
 int undo_journal_open(const char *path, struct undo_journal **ret,
 		      struct err *err) MUST_CHECK;
 const struct undo_header *undo_journal_header(const struct undo_journal *j);

@@ -160,6 +160,29 @@ static void overwrite(const char *run, const char *text)
 	fclose(f);
 }
 
+/* Its bytes would be sent, and its signals, in our name. */
+static void test_of_another_user(void **state)
+{
+	struct undo_record in;
+	struct undo_journal *j;
+	struct err err;
+
+	(void)state;
+	full_record(&in);
+	undo_journal_close(create("theirs", &in, 1));
+	if (chown(path_of("theirs"), 65534, (gid_t)-1)) {
+		unlink(path_of("theirs"));
+		print_message("skipped: not root\n");
+		skip();
+	}
+	assert_int_equal(undo_journal_open(path_of("theirs"), &j, &err),
+			 -EPERM);
+	assert_non_null(strstr(err.msg, "65534"));
+	assert_int_equal(chown(path_of("theirs"), geteuid(), (gid_t)-1), 0);
+	assert_int_equal(undo_journal_open(path_of("theirs"), &j, &err), 0);
+	undo_journal_delete(j);
+}
+
 static void test_cut_and_broken(void **state)
 {
 	struct undo_record in;
@@ -399,7 +422,8 @@ static void test_dirs(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_round_trip),	TEST(test_cut_and_broken),
+		TEST(test_round_trip),	TEST(test_of_another_user),
+		cmocka_unit_test(test_cut_and_broken),
 		TEST(test_signal),	TEST(test_other_process),
 		TEST(test_other_boot),	TEST(test_gone_and_left),
 		TEST(test_broken_beside), TEST(test_unfinished),
