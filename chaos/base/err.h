@@ -20,7 +20,10 @@ struct err {
 int err_set(struct err *err, int code, const char *fmt, ...) PRINTF(3, 4);
 /* As err_set with -errno, and ": strerror" appended. */
 int err_errno(struct err *err, const char *fmt, ...) PRINTF(2, 3);
-/* Puts "text: " before the message that is there; returns err->code. */
+/*
+ * Puts "text: " before the message that is there; returns err->code.  Without
+ * an err it has none to give: 0.
+ */
 int err_prefix(struct err *err, const char *fmt, ...) PRINTF(2, 3);
 
 /* All errors of a text: owns copies of what it is given. */

@@ -209,8 +209,10 @@ static int prepare_one(struct fault *f, struct err *err)
 	f->state = mem_zalloc(f->ops->state_size ? f->ops->state_size : 1);
 	record_init(f, r);
 	rc = f->ops->prepare(f, r, err);
-	if (rc)
-		return err_prefix(err, "fault '%s'", f->conf->name);
+	if (rc) {
+		err_prefix(err, "fault '%s'", f->conf->name);
+		return rc;	/* also of a driver that said nothing */
+	}
 	fault_prepared(f);
 	return 0;
 }

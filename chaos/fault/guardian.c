@@ -151,14 +151,13 @@ static int start_child(struct guardian_ward *ward, int pair[2],
 		return err_errno(err, "fork the guardian");
 	mem_close_fd(&ward->sock);
 	rc = await_ready(pair[0], err);
-	if (!rc)
-		rc = proc_identify(pid, ret);
+	if (!rc && proc_identify(pid, ret))
+		rc = err_set(err, -ESRCH, "the guardian has ended already");
 	if (rc) {
 		kill(pid, SIGKILL);
 		reap(pid);
-		return err_set(err, rc, "%s", err->msg);
 	}
-	return 0;
+	return rc;
 }
 
 /* --- life -------------------------------------------------------------- */

@@ -46,11 +46,14 @@ static int read_line(int fd, char *dst, size_t size, struct err *err)
 	while (len + 1 < size) {
 		struct pollfd p = { .fd = fd, .events = POLLIN };
 		nsec_t left = deadline - clock_mono();
+		int rc = left > 0 ? poll(&p, 1, (int)(left / NSEC_MS) + 1) : 0;
 		ssize_t n;
 
-		if (left <= 0 || poll(&p, 1, (int)(left / NSEC_MS) + 1) == 0)
+		if (rc == 0)
 			return err_set(err, -ETIMEDOUT,
 				       "gameday-proxy is not up after 10 s");
+		if (rc < 0)	/* a signal: the read would wait for ever */
+			continue;
 		n = read(fd, dst + len, size - 1 - len);
 		if (n < 0 && errno == EINTR)
 			continue;
