@@ -73,17 +73,12 @@ void delayq_drop(struct delayq *q)
 	mem_free(c);
 }
 
+/* Arrivals are in order, so order is kept. */
 void delayq_shorten(struct delayq *q, nsec_t longest)
 {
-	nsec_t ahead = 0;
-
 	for (struct delay_chunk *c = q->head; c; c = c->next) {
-		nsec_t due = c->arrival + longest;
-
-		if (due < ahead)
-			due = ahead;
-		if (c->due > due)
-			c->due = due;
-		ahead = q->last_due = c->due;
+		if (c->due > c->arrival + longest)
+			c->due = c->arrival + longest;
+		q->last_due = c->due;
 	}
 }
