@@ -173,10 +173,16 @@ static int take_over(const struct fault_link *l,
 	return 0;
 }
 
-/* Staging's own children are implied; all else is as [allow] says. */
+/*
+ * Staging's own children are implied; all else is as [allow] says.  What was
+ * allowed is the address, so that is what the proxy is told: it would resolve
+ * a name once more, and to whatever it leads by then.
+ */
 static int check_upstream(const struct fault_link_args *args,
-			  const struct fault_link_conf *c, struct err *err)
+			  const struct fault_link_conf *c, char **upstream,
+			  struct err *err)
 {
+	char text[ADDR_TEXT];
 	struct addr to;
 	int rc;
 
@@ -185,7 +191,13 @@ static int check_upstream(const struct fault_link_args *args,
 	rc = symbols_addr(args->symbols, c->upstream, &to, err);
 	if (!rc)
 		rc = allow_connect(args->allow, &to, err);
-	return rc ? err_prefix(err, "[link %s]", c->name) : 0;
+	if (rc) {
+		err_prefix(err, "[link %s]", c->name);
+		return rc;
+	}
+	mem_free(*upstream);
+	*upstream = mem_strdup(addr_fmt(&to, text));
+	return 0;
 }
 
 static int create_link(struct fault_link *l,
@@ -223,7 +235,7 @@ static int make_link(struct fault_link *l, const struct fault_link_args *args,
 		rc = take_over(l, c, upstream, args->stack_links, err);
 	if (rc != -ENOENT || !upstream)
 		return rc;
-	rc = check_upstream(args, c, err);
+	rc = check_upstream(args, c, &upstream, err);
 	return rc ? rc : create_link(l, args, c, upstream, err);
 }
 

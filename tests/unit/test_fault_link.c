@@ -191,6 +191,21 @@ static void test_create(void **state)
 			    "127.0.0.1:7777");
 }
 
+/* What was allowed is an address: the proxy is not left to resolve a name. */
+static void test_create_by_name(void **state)
+{
+	struct run *r = *state;
+	struct err err = { 0 };
+
+	parse(r, "[link web]\nupstream = localhost:80\n");
+	assert_int_equal(allow_add(r->allow, ALLOW_HOST, "localhost", &err),
+			 0);
+	if (open_link(r, api, "r1", NULL, &err))
+		fail_msg("%s", err.msg);
+	assert_true(logged("\"upstream\":\"127.0.0.1:80\"") ||
+		    logged("\"upstream\":\"[::1]:80\""));
+}
+
 static void test_no_proxy(void **state)
 {
 	struct run *r = *state;
@@ -330,7 +345,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_take_over),	TEST(test_clash),
-		TEST(test_create),	TEST(test_no_proxy),
+		TEST(test_create),	TEST(test_create_by_name),
+		TEST(test_no_proxy),
 		TEST(test_goodbye),	TEST(test_pool_limit),
 		TEST(test_link_delay),	TEST(test_refused),
 		TEST(test_check),
