@@ -3,7 +3,6 @@
  * The asker's side: starts a supervisor and listens to it, finds one that is
  * up, tells it to stop.  Blocks; for command lines and preflight.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -403,29 +402,4 @@ int stack_down(const char *name, struct err *err)
 	if (rc)
 		stack_paths_remove(&paths);
 	return rc;
-}
-
-char *stack_names(void)
-{
-	struct stack_paths paths;
-	struct dirent *entry;
-	struct buf names;
-	json_t *status;
-	DIR *dir;
-
-	buf_init(&names, 0);
-	dir = stack_paths_init(&paths, "default", NULL) ? NULL
-							: opendir(paths.parent);
-	while (dir && (entry = readdir(dir))) {
-		if (entry->d_name[0] == '.' || strchr(entry->d_name, '.') ||
-		    stack_paths_init(&paths, entry->d_name, NULL) ||
-		    get_status(&paths, &status))
-			continue;
-		json_decref(status);
-		buf_add(&names, entry->d_name, strlen(entry->d_name) + 1);
-	}
-	if (dir)
-		closedir(dir);
-	buf_add(&names, "", 1);
-	return buf_take(&names);
 }

@@ -43,7 +43,7 @@ void stack_paths_remove(const struct stack_paths *paths);
 int stack_lock(const struct stack_paths *paths, int *ret_fd, struct err *err)
 	MUST_CHECK;
 void stack_unlock(const struct stack_paths *paths, int *fd);
-/* rm -r; what cannot be removed stays. */
+/* rm -r, whoever owns what is in it; what cannot be removed stays. */
 void stack_remove_tree(const char *path);
 /* A file beside the running program: "gameday-shop". */
 int stack_sibling(const char *name, char dst[PATH_MAX]);

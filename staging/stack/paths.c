@@ -107,12 +107,16 @@ static int remove_one(const char *path, const struct stat *st, int type,
 
 void stack_remove_tree(const char *path)
 {
+	nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+}
+
+/* A directory that another user put there is left alone. */
+static void remove_if_ours(const char *path)
+{
 	struct stat st;
 
-	/* A directory that another user put there is not followed. */
-	if (lstat(path, &st) || st.st_uid != geteuid())
-		return;
-	nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+	if (!lstat(path, &st) && st.st_uid == geteuid())
+		stack_remove_tree(path);
 }
 
 void stack_paths_remove(const struct stack_paths *paths)
@@ -120,8 +124,8 @@ void stack_paths_remove(const struct stack_paths *paths)
 	char elsewhere[STACK_PATH];
 
 	data_elsewhere(paths, elsewhere);
-	stack_remove_tree(elsewhere);
-	stack_remove_tree(paths->dir);
+	remove_if_ours(elsewhere);
+	remove_if_ours(paths->dir);
 }
 
 /* The file that was locked is still the one of that name. */

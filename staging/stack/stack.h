@@ -64,9 +64,6 @@ int stack_reset(const json_t *info, struct err *err) MUST_CHECK;
 /* Stops every part, waits for it, removes the directory. -ENOENT: none up. */
 int stack_down(const char *name, struct err *err) MUST_CHECK;
 
-/* Names of live stacks, "" terminated list in one block the caller frees. */
-char *stack_names(void);
-
 /* The supervisor's main: argv[1] "staging-supervisor"; called by cli's main. */
 int stack_supervisor_main(int argc, char **argv);
 

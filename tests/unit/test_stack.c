@@ -8,7 +8,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "chaos/base/json.h"
@@ -29,6 +31,25 @@ static void test_names(void **state)
 	assert_int_equal(stack_paths_init(&paths, "game-day2", &err), 0);
 	assert_non_null(strstr(paths.control, "/game-day2/control"));
 	assert_true(strlen(paths.control) < 100);	/* sun_path */
+}
+
+/* PostgreSQL's own directory has to go before its second try. */
+static void test_trees_of_others_are_removed(void **state)
+{
+	char dir[] = "/tmp/gd-stack-XXXXXX", path[64];
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/cluster", dir);
+	assert_int_equal(mkdir(path, 0700), 0);
+	/* Without root there is nobody else whose it could be. */
+	if (geteuid() == 0) {
+		assert_int_equal(chown(path, 65534, 65534), 0);
+		assert_int_equal(chown(dir, 65534, 65534), 0);
+	}
+	stack_remove_tree(dir);
+	assert_int_equal(access(dir, F_OK), -1);
+	stack_remove_tree(dir);		/* and none is fine */
 }
 
 static int ephemeral_low(void)
@@ -286,6 +307,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_trees_of_others_are_removed),
 		cmocka_unit_test(test_ports_are_no_outgoing_ones),
 		cmocka_unit_test(test_args),
 		cmocka_unit_test(test_adoption),
