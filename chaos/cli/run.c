@@ -44,6 +44,9 @@ struct run {
 	bool own_stack;		/* this run brought it up */
 	struct fault_link *link;
 	struct source_link *link_source;
+	struct drill_env env;	/* the drill's, until it is freed */
+	const struct watch_source_ops *sources[2];
+	void *source_args[2];
 	struct drill *drill;
 	struct control *control;
 	struct live *live;
@@ -249,21 +252,20 @@ static int catch_signals(struct run *r, struct err *err)
 	return 0;
 }
 
-static void fill_env(struct run *r, struct drill_env *env,
-		     const struct watch_source_ops **sources, void **args)
+static void fill_env(struct run *r)
 {
 	if (r->link_source) {
-		sources[0] = &source_link_ops;
-		args[0] = r->link_source;
+		r->sources[0] = &source_link_ops;
+		r->source_args[0] = r->link_source;
 	}
-	*env = (struct drill_env){
+	r->env = (struct drill_env){
 		.loop = r->loop,
 		.work = r->work,
 		.load = &load_threads,
 		.faults = faults_table,
 		.steps = playbook_step_table,
-		.sources = sources,
-		.source_args = args,
+		.sources = r->sources,
+		.source_args = r->source_args,
 		.probes = true,
 		.guardian = true,
 		.host = r->host,
@@ -285,13 +287,10 @@ static void go_first(void)
 /* The drill itself. A negative errno: it could not begin. */
 static int drill(struct run *r, struct err *err)
 {
-	const struct watch_source_ops *sources[2] = { NULL };
-	void *source_args[2] = { NULL };
 	bool terminal = isatty(STDERR_FILENO) && !r->opts->quiet;
-	struct drill_env env;
 	struct drill_args args = {
 		.plan = r->plan,
-		.env = &env,
+		.env = &r->env,
 		.link = r->link,
 		.symbols = r->symbols,
 		.run = r->id,
@@ -302,7 +301,7 @@ static int drill(struct run *r, struct err *err)
 	};
 	int rc;
 
-	fill_env(r, &env, sources, source_args);
+	fill_env(r);
 	go_first();
 	if (!r->opts->quiet) {
 		r->live = live_new(stderr, terminal, r->opts->blind, r->plan);

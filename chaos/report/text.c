@@ -13,10 +13,11 @@
 static const char *at_text(const json_t *root, double t_s, char *dst)
 {
 	const char *label = json_str(root, "run/clock", "");
-	nsec_t t = (nsec_t)llround(t_s) * NSEC_SEC, base;
+	nsec_t t, base;
 
 	if (isnan(t_s))
 		return "-";
+	t = (nsec_t)llround(t_s) * NSEC_SEC;
 	if (!label[0] || units_clock(label, &base, NULL) < 0)
 		return units_fmt_mmss(dst, t);
 	return units_fmt_clock(dst, base + t);

@@ -114,10 +114,10 @@ verify = probe.web.last < 100ms within 10s
 command = true
 """)
 # What the step changes is the fault's own knob: here, the fault ends in time.
-played = begin(BASE.replace("for = 3s", "for = 2s") + f"""
+played = begin(BASE + f"""
 [playbook]
 file = {mend}
-start = 2s
+start = 3s
 var.knob = http://{web.address}/knob
 """)
 
