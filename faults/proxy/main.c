@@ -375,6 +375,7 @@ int main(int argc, char **argv)
 
 	if (rc == -ECANCELED) {
 		print_help();
+		allow_free(s.proxy.allow);
 		return 0;
 	}
 	if (!rc)
