@@ -9,6 +9,7 @@
 #include "chaos/base/mem.h"
 #include "chaos/base/units.h"
 #include "chaos/plan/impl.h"
+#include "chaos/report/events.h"
 
 /* What conditions may refer to beyond watch's own gauges. */
 struct names {
@@ -175,6 +176,40 @@ static void check_expect_in(const struct plan *p, const struct plan_expect *x,
 			    : "there is no fault '%s'", fault, near);
 }
 
+/* What a time may be "after". Of any other name nothing would ever come. */
+static void check_event(const struct scenario_section *s, const char *key,
+			const char *event, struct errs *errs)
+{
+	static const char *const known[] = {
+		MS_START, MS_EFFECTIVE, MS_IMPACT, MS_DETECTED,
+		MS_ACKNOWLEDGED, MS_FIRST_ACTION, MS_RECOVERED,
+	};
+	const size_t n = sizeof(known) / sizeof(known[0]);
+	const char *near;
+
+	for (size_t i = 0; event && i < n; i++)
+		if (!strcmp(known[i], event))
+			return;
+	if (!event)
+		return;
+	near = opt_suggest(event, known, n);
+	scenario_error(s, key, errs,
+		       near ? "unknown milestone '%s' (did you mean '%s'?)"
+			    : "unknown milestone '%s' (start, effective, impact, "
+			      "detected, acknowledged, first action, recovered)",
+		       event, near);
+}
+
+static void check_events(const struct plan *p, struct errs *errs)
+{
+	for (size_t i = 0; i < p->n_faults_read; i++)
+		check_event(p->faults[i].section, "at", p->faults[i].at_event,
+			    errs);
+	if (p->playbook_ref)
+		check_event(p->playbook_ref->section, "start",
+			    p->playbook_ref->start_event, errs);
+}
+
 static void check_fault_times(const struct plan *p, const struct fault_conf *f,
 			      struct errs *errs)
 {
@@ -249,6 +284,7 @@ void plan_check(const struct plan *p, struct errs *errs)
 
 	check_exprs(p, errs);
 	check_without(p, errs);
+	check_events(p, errs);
 	for (size_t i = 0; i < p->n_expects; i++)
 		check_expect_in(p, &p->expects[i], errs);
 	/* Times are checked against the duration. */

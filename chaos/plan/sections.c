@@ -88,7 +88,7 @@ struct allow_lists {
 	  .help = text, .example = sample }
 
 static const struct opt allow_opts[] = {
-	ALLOW_ROW("cgroups", ALLOW_CGROUP, "control groups", "system.slice/a"),
+	ALLOW_ROW("cgroups", ALLOW_CGROUP, "control groups", "/system.slice/a"),
 	ALLOW_ROW("containers", ALLOW_CONTAINER, "containers", "shop"),
 	ALLOW_ROW("hosts", ALLOW_HOST, "addresses and prefixes to connect to",
 		  "127.0.0.0/8, ::1"),

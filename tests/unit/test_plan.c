@@ -310,6 +310,18 @@ static void test_fault_times(void **state)
 	errs_done(&errs);
 }
 
+/* Of a milestone that is none nothing would come, and nobody would know. */
+static void test_after_what(void **state)
+{
+	(void)state;
+	expect_error("[fault f]\nkind = pool.limit\nlink = db\nsize = 4\n"
+		     "at = 5s after detectd\nfor = 1m\n", &plain,
+		     "unknown milestone 'detectd' (did you mean 'detected'?)");
+	expect_error("[fault f]\nkind = pool.limit\nlink = db\nsize = 4\n"
+		     "at = 30s after lunch\nfor = 1m\n", &plain,
+		     "unknown milestone 'lunch' (start, effective");
+}
+
 static void test_too_many_faults_at_once(void **state)
 {
 	struct buf text;
@@ -478,6 +490,7 @@ int main(void)
 		cmocka_unit_test(test_wrong_expects),
 		cmocka_unit_test(test_references),
 		cmocka_unit_test(test_fault_times),
+		cmocka_unit_test(test_after_what),
 		cmocka_unit_test(test_too_many_faults_at_once),
 		cmocka_unit_test(test_wrong_scenarios),
 		cmocka_unit_test(test_load_after_the_end),
