@@ -118,13 +118,25 @@ static bool all_ok(const json_t *criteria)
 	return true;
 }
 
+/* Also what the guardian could not undo after the controller had died. */
+static bool something_left(const struct facts *f, const json_t *root)
+{
+	json_t *fault;
+	size_t i;
+
+	json_array_foreach(json_at(root, "faults"), i, fault)
+		if (strcmp(json_str(fault, "state", ""), "left") == 0)
+			return true;
+	return json_num(facts_event(f, "end"), "left", 0) > 0;
+}
+
 static const char *status_of(const struct facts *f, const json_t *root,
 			     const json_t *criteria, int *ret_exit)
 {
 	const json_t *end = facts_event(f, "end");
 	const char *how = json_str(end, "status", "");
 
-	if (json_num(end, "left", 0) > 0) {
+	if (something_left(f, root)) {
 		*ret_exit = 5;
 		return "not_undone";
 	}
