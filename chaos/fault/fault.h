@@ -93,7 +93,6 @@ struct fault_conf {
 	int64_t repeat;		/* 1: once */
 	nsec_t every;
 	struct expr *expect;
-	bool confirm;
 	const struct scenario_section *section;	/* for its kind's keys */
 };
 extern const struct section_spec fault_section, fault_link_section;

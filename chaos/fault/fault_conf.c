@@ -109,8 +109,6 @@ static const struct opt conf_opts[] = {
 	{ "at", OPT_PARSE, AT(at), 0, "0s", NULL, parse_at, done_at,
 	  "when it is injected: a drill time, '30s after detected', or "
 	  "'when EXPR'", "90s" },
-	{ "confirm", OPT_BOOL, AT(confirm), 0, NULL, NULL, NULL, NULL,
-	  "a person is asked before it is injected", "yes" },
 	{ "expect", OPT_EXPR, AT(expect), 0, NULL, NULL, NULL, NULL,
 	  "the effect on the target that shows that it bit",
 	  "pg.active <= 16 for 5s within 90s" },
