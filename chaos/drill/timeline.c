@@ -187,9 +187,11 @@ static nsec_t quiet_end(const struct plan *p)
 		end = load_conf_end(p->load);
 	for (size_t i = 0; i < p->n_faults; i++) {
 		const struct fault_conf *f = &p->faults[i];
+		nsec_t span = f->duration ? f->duration : f->max;
+		nsec_t last = f->at + (f->repeat - 1) * f->every + span;
 
-		if (!f->at_event && !f->at_when && f->at + f->duration > end)
-			end = f->at + f->duration;
+		if (!f->at_event && !f->at_when && last > end)
+			end = last;
 	}
 	return end;
 }
