@@ -2,6 +2,7 @@
 /* Polls GET /gameday/links; one request at a time. */
 #include "chaos/cli/source_link.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "chaos/base/json.h"
@@ -14,6 +15,8 @@ struct source_link {
 	struct watch *watch;
 	struct http1_call *call;	/* open, or NULL */
 	bool down;			/* logged once */
+	char **names;			/* of the links that were seen */
+	size_t n, cap;
 };
 
 struct source_link *source_link_new(struct fault_link *link, struct loop *loop)
@@ -27,19 +30,39 @@ struct source_link *source_link_new(struct fault_link *link, struct loop *loop)
 
 void source_link_free(struct source_link *s)
 {
-	if (s && s->call)
+	if (!s)
+		return;
+	if (s->call)
 		http1_call_cancel(s->call);
+	for (size_t i = 0; i < s->n; i++)
+		mem_free(s->names[i]);
+	mem_free(s->names);
 	mem_free(s);
 }
 
-static void put(struct source_link *s, const json_t *link, const char *key)
+static const char *const keys[] = { "connections", "in_flight", "size",
+				    "waiting" };
+
+/* link NULL: its counters are unknown now. */
+static void put(struct source_link *s, const char *link_name,
+		const json_t *link)
 {
 	char name[160];
 
-	snprintf(name, sizeof(name), "link.%s.%s",
-		 json_str(link, "name", "?"), key);
-	watch_gauge(s->watch, name, loop_now(s->loop),
-		    json_num(link, key, 0));
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		snprintf(name, sizeof(name), "link.%s.%s", link_name, keys[i]);
+		watch_gauge(s->watch, name, loop_now(s->loop),
+			    link ? json_num(link, keys[i], 0) : NAN);
+	}
+}
+
+static void remember(struct source_link *s, const char *name)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (strcmp(s->names[i], name) == 0)
+			return;
+	(void)mem_grow(s->names, s->n, s->cap);
+	s->names[s->n++] = mem_strdup(name);
 }
 
 static void on_reply(void *arg, const struct http1_reply *reply)
@@ -55,14 +78,16 @@ static void on_reply(void *arg, const struct http1_reply *reply)
 			log_warn("the proxy does not answer: its counters are "
 				 "unknown from now on");
 		s->down = true;
+		for (i = 0; i < s->n; i++)
+			put(s, s->names[i], NULL);
 		return;
 	}
 	s->down = false;
 	json_array_foreach(root, i, link) {
-		put(s, link, "in_flight");
-		put(s, link, "waiting");
-		put(s, link, "size");
-		put(s, link, "connections");
+		const char *name = json_str(link, "name", "?");
+
+		remember(s, name);
+		put(s, name, link);
 	}
 	json_decref(root);
 }

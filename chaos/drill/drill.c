@@ -261,6 +261,9 @@ static int set_up(struct drill *d, struct err *err)
 		rc = make_watch(d, err);
 	if (rc == 0)
 		rc = make_faults(d, err);
+	if (rc == 0 && d->plan->playbook)
+		rc = playbook_prepare(d->plan->playbook, d->env->steps,
+				      d->args.symbols, d->plan->allow, err);
 	return rc;
 }
 

@@ -200,6 +200,22 @@ static int check_upstream(const struct fault_link_args *args,
 	return 0;
 }
 
+/*
+ * An earlier run on this stack may have left a link of the name.  One with a
+ * toxic on it is another run's, and stays.
+ */
+static void free_name(struct fault_link *l, const char *name)
+{
+	AUTO_FREE char *path = mem_printf("/proxies/%s", name);
+	json_t *found = NULL;
+
+	if (link_want(l, "GET", path, NULL, &found, NULL))
+		return;
+	if (json_array_size(json_at(found, "toxics")) == 0)
+		(void)!link_want(l, "DELETE", path, NULL, NULL, NULL);
+	json_decref(found);
+}
+
 static int create_link(struct fault_link *l,
 		       const struct fault_link_args *args,
 		       const struct fault_link_conf *c, const char *upstream,
@@ -215,6 +231,7 @@ static int create_link(struct fault_link *l,
 	int rc;
 
 	json_decref(ask);
+	free_name(l, c->name);
 	rc = link_want(l, "POST", "/proxies", body, &made, err);
 	if (rc)
 		return err_prefix(err, "[link %s]", c->name);

@@ -16,6 +16,7 @@ struct playbook_step {		/* [step NAME] */
 	char *lifts;		/* the step that it lifts; or NULL */
 	char *call[PLAYBOOK_KINDS];	/* the one that is set */
 	size_t kind;		/* its index */
+	struct addr to;		/* from prepare */
 	const struct scenario_section *section;
 	/* while it runs */
 	enum playbook_step_state state;

@@ -52,8 +52,16 @@ struct playbook_call;
 struct playbook_step_ops {
 	const char *name;	/* the key that names it: "http", "command" */
 	const char *summary, *example;
-	/* Checks and expands the key's value. NULL: nothing to check. */
+	/* Is the key's value well formed? NULL: nothing to check. */
 	int (*check)(const char *value, struct err *err);
+	/*
+	 * Before T+0: resolves the addresses that the call names and checks
+	 * them against [allow]. May block. *ret_to is kept for the call.
+	 * NULL: it names none.
+	 */
+	int (*prepare)(const char *value, const struct symbols *symbols,
+		       const struct allow *allow, struct addr *ret_to,
+		       struct err *err);
 	/* Starts it; playbook_call_done() follows, never from within. */
 	int (*start)(struct playbook_call *call, struct err *err);
 	void (*cancel)(struct playbook_call *call);
@@ -64,6 +72,7 @@ const char *playbook_call_text(const struct playbook_call *c);	/* expanded */
 struct loop *playbook_call_loop(const struct playbook_call *c);
 const struct allow *playbook_call_allow(const struct playbook_call *c);
 const struct symbols *playbook_call_symbols(const struct playbook_call *c);
+const struct addr *playbook_call_to(const struct playbook_call *c);
 nsec_t playbook_call_timeout(const struct playbook_call *c);	/* drill ns */
 void *playbook_call_arg(const struct playbook_call *c);	/* args.step_arg */
 void **playbook_call_state(struct playbook_call *c);	/* the kind's own */
@@ -99,6 +108,14 @@ struct playbook_args {
 	void (*finished)(void *arg, size_t failed);
 	void *arg;
 };
+/*
+ * Every call's addresses, resolved and allowed, before anything is injected.
+ * May block; the first step that may not be is the error.
+ */
+int playbook_prepare(struct playbook *p,
+		     const struct playbook_step_ops *const *steps,
+		     const struct symbols *symbols, const struct allow *allow,
+		     struct err *err) MUST_CHECK;
 /* Begins now (its 0s). At most once. */
 int playbook_start(struct playbook *p, const struct playbook_args *args,
 		   struct err *err) MUST_CHECK;

@@ -236,6 +236,23 @@ static void on_due(struct loop *loop, struct loop_timer *timer, void *arg)
 	look(arg);
 }
 
+int playbook_prepare(struct playbook *p,
+		     const struct playbook_step_ops *const *steps,
+		     const struct symbols *symbols, const struct allow *allow,
+		     struct err *err)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		struct playbook_step *st = &p->step[i];
+		const struct playbook_step_ops *ops = steps[st->kind];
+
+		if (ops->prepare &&
+		    ops->prepare(st->call[st->kind], symbols, allow, &st->to,
+				 err) < 0)
+			return err_prefix(err, "step '%s'", st->name);
+	}
+	return 0;
+}
+
 int playbook_start(struct playbook *p, const struct playbook_args *args,
 		   struct err *err)
 {
@@ -304,6 +321,11 @@ const struct allow *playbook_call_allow(const struct playbook_call *c)
 const struct symbols *playbook_call_symbols(const struct playbook_call *c)
 {
 	return c->playbook->args.symbols;
+}
+
+const struct addr *playbook_call_to(const struct playbook_call *c)
+{
+	return &c->step->to;
 }
 
 nsec_t playbook_call_timeout(const struct playbook_call *c)

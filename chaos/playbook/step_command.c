@@ -83,33 +83,45 @@ static const char *url_in(const char *word)
 	return plain && (!tls || plain < tls) ? plain : tls;
 }
 
-static int expand_symbol(struct playbook_call *c, char **word, struct err *err)
+static int prepare_word(const char *word, const struct symbols *symbols,
+			const struct allow *allow, struct addr *ret_to,
+			struct err *err)
 {
-	char *text;
-	int rc = symbols_expand(playbook_call_symbols(c), *word, &text, err);
+	const char *url = symbols_is(word) ? word : url_in(word);
+	int rc;
 
-	if (rc == 0) {
-		mem_free(*word);
-		*word = text;
-	}
+	if (!url)
+		return 0;
+	rc = symbols_addr(symbols, url, ret_to, err);
+	return rc == 0 ? allow_connect(allow, ret_to, err) : rc;
+}
+
+static int command_prepare(const char *value, const struct symbols *symbols,
+			   const struct allow *allow, struct addr *ret_to,
+			   struct err *err)
+{
+	struct playbook_words w;
+	int rc = 0;
+
+	playbook_words_split(value, &w);
+	for (size_t i = 1; rc == 0 && i < w.n; i++)
+		rc = prepare_word(w.v[i], symbols, allow, ret_to, err);
+	playbook_words_done(&w);
 	return rc;
 }
 
 static int expand_word(struct playbook_call *c, char **word, struct err *err)
 {
-	bool symbol = symbols_is(*word);
-	const char *url;
-	struct addr to;
-	int rc = symbol ? expand_symbol(c, word, err) : 0;
+	char *text;
+	int rc;
 
-	if (rc < 0)
-		return rc;
-	url = symbol ? *word : url_in(*word);
-	if (!url)
+	if (!symbols_is(*word))
 		return 0;
-	rc = symbols_addr(playbook_call_symbols(c), url, &to, err);
-	if (rc == 0)
-		rc = allow_connect(playbook_call_allow(c), &to, err);
+	rc = symbols_expand(playbook_call_symbols(c), *word, &text, err);
+	if (rc == 0) {
+		mem_free(*word);
+		*word = text;
+	}
 	return rc;
 }
 
@@ -209,6 +221,7 @@ const struct playbook_step_ops playbook_step_command = {
 	.summary = "a program run without a shell; exit status 0 is ok",
 	.example = "command = kubectl rollout restart deploy/shop",
 	.check = command_check,
+	.prepare = command_prepare,
 	.start = command_start,
 	.cancel = command_cancel,
 };

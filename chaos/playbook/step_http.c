@@ -33,6 +33,25 @@ static int http_check(const char *value, struct err *err)
 	return http1_url_parse(url, &parsed, err);
 }
 
+/*
+ * A link's knob is on the control socket that the drill itself uses; every
+ * other address, Unix sockets too, is allowed or refused.
+ */
+static int http_prepare(const char *value, const struct symbols *symbols,
+			const struct allow *allow, struct addr *ret_to,
+			struct err *err)
+{
+	AUTO_FREE char *copy = mem_strdup(value);
+	char *method, *url, *body;
+	int rc = split(copy, &method, &url, &body);
+
+	if (rc == 0)
+		rc = symbols_addr(symbols, url, ret_to, err);
+	if (rc == 0 && strncmp(url, "link:", strlen("link:")) != 0)
+		rc = allow_connect(allow, ret_to, err);
+	return rc;
+}
+
 static void on_reply(void *arg, const struct http1_reply *reply)
 {
 	struct playbook_call *c = arg;
@@ -64,13 +83,9 @@ static int http_start(struct playbook_call *c, struct err *err)
 	rc = symbols_expand(playbook_call_symbols(c), url, &expanded, err);
 	if (rc == 0)
 		rc = http1_url_parse(expanded, &parsed, err);
-	if (rc == 0)
-		rc = symbols_addr(playbook_call_symbols(c), url, &args.to,
-				  err);
 	if (rc < 0)
 		return rc;
-	/* A link's knob is on the control socket that the drill itself uses. */
-	args.allow = parsed.port ? playbook_call_allow(c) : NULL;
+	args.to = *playbook_call_to(c);	/* allowed in prepare */
 	args.method = method;
 	args.path = parsed.path;
 	args.host = parsed.port ? parsed.host : "localhost";
@@ -95,6 +110,7 @@ const struct playbook_step_ops playbook_step_http = {
 	.summary = "one HTTP request; a status of 2xx is ok",
 	.example = "http = POST ${pool_url} {\"size\":50}",
 	.check = http_check,
+	.prepare = http_prepare,
 	.start = http_start,
 	.cancel = http_cancel,
 };

@@ -26,13 +26,12 @@ struct control {
 static void answer_error(struct httpd_response *resp, int status,
 			 const char *text)
 {
-	json_t *o = json_pack("{s:s}", "error", text);
-	char *dump = json_dumps(o, JSON_COMPACT);
+	struct buf *b = &resp->body;
 
 	resp->status = status;
-	buf_adds(&resp->body, dump);
-	free(dump);
-	json_decref(o);
+	json_line_begin(b);
+	json_line_str(b, "error", text);
+	json_line_end(b);
 }
 
 static void answer_status(struct control *c, const json_t *body,

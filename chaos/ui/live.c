@@ -198,7 +198,7 @@ static void status_text(const struct live *l, char *dst, size_t size)
 	char at[UNITS_TEXT], togo[UNITS_TEXT], p95[UNITS_TEXT];
 	char active[UNITS_TEXT], max[UNITS_TEXT], lag[UNITS_TEXT];
 
-	units_fmt_ms(p95, (nsec_t)(l->p95 * 1e9));
+	units_fmt_ms(p95, isnan(l->p95) ? 0 : (nsec_t)(l->p95 * 1e9));
 	units_fmt_mmss(togo,
 		       (nsec_t)((double)left / l->plan->options.speed));
 	snprintf(dst, size,

@@ -238,6 +238,11 @@ static int post_toxics(struct api_call *call)
 		return api_error(call, 400, "bad request body: not an object");
 	if (toxic_parse(call->body, NULL, &t, &call->err) < 0)
 		return 400;
+	if (strlen(t->name) >= API_NAME_MAX) {
+		toxic_unref(t);
+		return api_error(call, 400, "a toxic's name has at most %d "
+				 "bytes", API_NAME_MAX - 1);
+	}
 	if (t->lease && !lease_is_open(call->proxy, t->lease)) {
 		api_error(call, 409, "lease '%s' is not open", t->lease);
 		toxic_unref(t);

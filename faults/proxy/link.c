@@ -265,6 +265,7 @@ int link_new(struct proxy *proxy, const struct link_args *args,
 
 void link_delete(struct link *l)
 {
+	l->enabled = false;	/* a broker that is found now opens nothing */
 	listeners_close(l);
 	list_remove(&l->in_proxy);
 	link_close_flows(l, true);
