@@ -94,6 +94,13 @@ void cli_run_id(const char *name, char *dst, size_t size);
 int cli_report(const char *run_dir, bool quiet, bool json);
 /* A run by id or directory; NULL: the latest. Caller frees. NULL: none. */
 char *cli_run_dir(const char *run);
+struct cli_names {
+	char **v;
+	size_t n, cap;
+};
+/* Ids of the runs that are live now. */
+void cli_live_names(struct cli_names *ret);
+void cli_names_done(struct cli_names *names);
 /* The control socket of a live run; NULL run: the only one. */
 int cli_live_socket(const char *run, char *dst, size_t size, char *ret_id,
 		    size_t id_size, struct err *err) MUST_CHECK;

@@ -19,7 +19,7 @@ static int status_main(int argc, char **argv);
 extern const struct cli_cmd cli_cmd_stop, cli_cmd_mark, cli_cmd_ctl,
 	cli_cmd_status;
 const struct cli_cmd cli_cmd_stop = {
-	"stop", "[RUN]", "revert, verify, report; the guardian if need be",
+	"stop", "[RUN|--all]", "revert, verify, report; the guardian if need be",
 	stop_main
 };
 const struct cli_cmd cli_cmd_mark = {
@@ -57,22 +57,14 @@ static int status_main(int argc, char **argv)
 }
 
 /* No answer in 2 s: the guardian ends the controller and reverts. */
-static int stop_main(int argc, char **argv)
+static int stop_one(const char *run)
 {
-	int left = cli_options(&cli_cmd_stop, no_opts, argc, argv);
 	char path[256], id[128], answer[1024];
 	struct err err = { 0 };
-	int code;
+	int code = cli_live_call(run, "POST", "/stop", "{}");
 
-	if (left < 0)
-		return cli_options_exit(left);
-	code = cli_live_call(left > 0 ? argv[1] : NULL, "POST", "/stop", "{}");
-	if (code == CLI_HELD)
-		return code;
-	if (left > 0)
-		snprintf(id, sizeof(id), "%s", argv[1]);
-	else if (cli_live_socket(NULL, path, sizeof(path), id, sizeof(id),
-				 NULL) < 0)
+	if (code != CLI_CANNOT_RUN ||
+	    cli_live_socket(run, path, sizeof(path), id, sizeof(id), NULL) < 0)
 		return code;
 	fprintf(stderr, "gameday: asking the guardian of '%s'\n", id);
 	if (guardian_ask(id, "stop", answer, sizeof(answer), &err) < 0) {
@@ -81,6 +73,40 @@ static int stop_main(int argc, char **argv)
 	}
 	printf("%s\n", answer);
 	return CLI_HELD;
+}
+
+static int stop_all(void)
+{
+	struct cli_names live = { 0 };
+	int worst = CLI_HELD;
+
+	cli_live_names(&live);
+	for (size_t i = 0; i < live.n; i++) {
+		int code = stop_one(live.v[i]);
+
+		if (code != CLI_HELD)
+			worst = code;
+	}
+	if (live.n == 0)
+		printf("no run is live\n");
+	cli_names_done(&live);
+	return worst;
+}
+
+static int stop_main(int argc, char **argv)
+{
+	bool all = false;
+	struct cli_opt opts[] = {
+		{ "all", 'a', CLI_FLAG, &all, NULL, "every live run" },
+		{ NULL, 0, CLI_FLAG, NULL, NULL, NULL },
+	};
+	int left = cli_options(&cli_cmd_stop, opts, argc, argv);
+
+	if (left < 0)
+		return cli_options_exit(left);
+	if (all)
+		return stop_all();
+	return stop_one(left > 0 ? argv[1] : NULL);
 }
 
 /* A time of day is the drill's to read: it knows what T+0 is labelled. */

@@ -8,9 +8,11 @@
 #include <unistd.h>
 
 #include "chaos/base/http1.h"
+#include "chaos/base/json.h"
 #include "chaos/base/mem.h"
 #include "chaos/cli/cli.h"
 #include "chaos/fault/rundir.h"
+#include "chaos/report/events.h"
 
 /* One that takes the call and does not answer is hung, and all the more live. */
 static bool is_alive(const char *path)
@@ -28,45 +30,89 @@ static bool is_alive(const char *path)
 	return rc > 0 || rc == -ETIMEDOUT;
 }
 
-static void add_name(char *names, size_t size, const char *name)
+void cli_live_names(struct cli_names *ret)
 {
-	size_t used = strlen(names);
-
-	snprintf(names + used, size - used, "%s%s", used ? ", " : "", name);
-}
-
-int cli_live_socket(const char *run, char *dst, size_t size, char *ret_id,
-		    size_t id_size, struct err *err)
-{
-	char base[RUNDIR_PATH], names[512] = "";
-	size_t found = 0;
+	char base[RUNDIR_PATH];
 	struct dirent *e;
 	DIR *d;
 
+	*ret = (struct cli_names){ 0 };
 	fault_run_base(base);
 	d = opendir(base);
 	while (d && (e = readdir(d))) {
 		AUTO_FREE char *path =
 			mem_printf("%s/%s/control", base, e->d_name);
 
-		if (e->d_name[0] == '.' || access(path, F_OK) < 0)
+		if (e->d_name[0] == '.' || access(path, F_OK) < 0 ||
+		    !is_alive(path))
 			continue;
-		if (run ? strcmp(run, e->d_name) != 0 : !is_alive(path))
-			continue;
-		found++;
-		add_name(names, sizeof(names), e->d_name);
-		snprintf(dst, size, "%s", path);
-		snprintf(ret_id, id_size, "%s", e->d_name);
+		(void)mem_grow(ret->v, ret->n, ret->cap);
+		ret->v[ret->n++] = mem_strdup(e->d_name);
 	}
 	if (d)
 		closedir(d);
-	if (found == 1)
-		return 0;
-	if (found > 1)
-		return err_set(err, -ENOTUNIQ,
-			       "several runs are live (%s): name one", names);
-	return run ? err_set(err, -ENOENT, "no live run '%s'", run)
-		   : err_set(err, -ENOENT, "no run is live");
+}
+
+void cli_names_done(struct cli_names *names)
+{
+	for (size_t i = 0; i < names->n; i++)
+		mem_free(names->v[i]);
+	mem_free(names->v);
+}
+
+/* A run's id, also where its directory is named. */
+static char *id_of(const char *run)
+{
+	AUTO_FREE char *path = mem_printf("%s/" EVENTS_FILE, run);
+	FILE *f = fopen(path, "re");
+	char line[16384] = "";
+	json_t *event = NULL;
+	char *id;
+
+	if (!f)
+		return mem_strdup(run);
+	if (fgets(line, sizeof(line), f))
+		(void)!json_parse(line, strlen(line), &event, NULL);
+	fclose(f);
+	id = mem_strdup(json_str(event, "id", run));
+	json_decref(event);
+	return id;
+}
+
+/* The only live run, by name. */
+static int only_live(char **ret, struct err *err)
+{
+	struct cli_names live;
+	int rc = 0;
+
+	cli_live_names(&live);
+	if (live.n == 1)
+		*ret = mem_strdup(live.v[0]);
+	else if (live.n == 0)
+		rc = err_set(err, -ENOENT, "no run is live");
+	else
+		rc = err_set(err, -ENOTUNIQ,
+			     "%zu runs are live: name one (%s, %s%s)", live.n,
+			     live.v[0], live.v[1], live.n > 2 ? ", ..." : "");
+	cli_names_done(&live);
+	return rc;
+}
+
+int cli_live_socket(const char *run, char *dst, size_t size, char *ret_id,
+		    size_t id_size, struct err *err)
+{
+	AUTO_FREE char *id = run ? id_of(run) : NULL;
+	char base[RUNDIR_PATH];
+	int rc = id ? 0 : only_live(&id, err);
+
+	if (rc < 0)
+		return rc;
+	fault_run_base(base);
+	snprintf(dst, size, "%s/%s/control", base, id);
+	snprintf(ret_id, id_size, "%s", id);
+	if (access(dst, F_OK) < 0)
+		return err_set(err, -ENOENT, "no live run '%s'", run);
+	return 0;
 }
 
 int cli_live_call(const char *run, const char *method, const char *path,

@@ -36,7 +36,6 @@ struct run {
 	char *dir;
 	char host[64];
 	struct loop *loop;
-	struct work *work;
 	struct symbols *symbols;
 	struct cli_staging staging;
 	json_t *info;		/* the stack's; NULL: none */
@@ -167,17 +166,15 @@ static int adopt_stack(struct run *r, const struct stack_conf *conf,
 
 static int bring_stack(struct run *r, struct err *err)
 {
-	const char *keys[65] = { NULL };
+	size_t n = r->staging.keys.n;
+	char **keys = mem_calloc(n + 1, sizeof(*keys));
 	struct stack_conf conf = { .name = r->staging.name,
 				   .speed = r->opts->speed,
-				   .keys = keys };
-	char *owned[64];
-	size_t n = 0;
+				   .keys = (const char *const *)keys };
 	int rc;
 
-	for (; n < r->staging.keys.n && n < 64; n++)
-		keys[n] = owned[n] = mem_printf("shop.%s",
-						r->staging.keys.v[n]);
+	for (size_t i = 0; i < n; i++)
+		keys[i] = mem_printf("shop.%s", r->staging.keys.v[i]);
 	rc = stack_find(conf.name, &r->info, err);
 	if (rc == 0) {
 		rc = adopt_stack(r, &conf, err);
@@ -189,7 +186,8 @@ static int bring_stack(struct run *r, struct err *err)
 	if (rc == 0)
 		use_stack(r);
 	while (n > 0)
-		mem_free(owned[--n]);
+		mem_free(keys[--n]);
+	mem_free(keys);
 	return rc;
 }
 
@@ -260,7 +258,6 @@ static void fill_env(struct run *r)
 	}
 	r->env = (struct drill_env){
 		.loop = r->loop,
-		.work = r->work,
 		.load = &load_threads,
 		.faults = faults_table,
 		.steps = playbook_step_table,
@@ -347,8 +344,6 @@ static void take_down(struct run *r)
 	fault_link_close(r->link);
 	if (r->own_stack && stack_down(r->staging.name, &err) < 0)
 		cli_error(&err);
-	if (r->work)
-		work_free(r->work);
 	if (r->signal_fd >= 0)
 		close(r->signal_fd);
 	json_decref(r->info);

@@ -147,7 +147,6 @@ static int make_watch(struct drill *d, struct err *err)
 	struct watch_args args = {
 		.conf = d->plan->watch,
 		.loop = d->loop,
-		.work = d->env->work,
 		.allow = d->plan->allow,
 		.symbols = d->args.symbols,
 		.apis = d->apis,

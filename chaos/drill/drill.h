@@ -7,13 +7,11 @@
 #define GD_DRILL_DRILL_H
 
 #include "chaos/base/loop.h"
-#include "chaos/base/work.h"
 #include "chaos/plan/plan.h"
 
 /* What the world is made of. Borrowed for the run. */
 struct drill_env {
 	struct loop *loop;
-	struct work *work;
 	const struct load_ops *load;
 	void *load_arg;			/* load_args.env_arg */
 	const struct fault_ops *const *faults;

@@ -181,9 +181,8 @@ static int netlink_revert(const struct undo_record *r, struct err *err)
 			return err_set(err, rc, "undo of '%s': broken message",
 				       r->fault);
 		rc = transact(fd, msg, len, seq++, deadline);
-		if (is_gone(rc))
-			return 0;
-		if (rc)
+		/* A first try may have got no further than this: go on. */
+		if (rc && !is_gone(rc))
 			return err_set(err, rc, "undo of '%s' on %s: %s",
 				       r->fault, r->where, strerror(-rc));
 	}

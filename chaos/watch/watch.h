@@ -12,7 +12,6 @@
 #include "chaos/base/allow.h"
 #include "chaos/base/expr.h"
 #include "chaos/base/loop.h"
-#include "chaos/base/work.h"
 #include "chaos/load/load.h"
 #include "chaos/scenario/scenario.h"
 #include "chaos/scenario/symbols.h"
@@ -67,13 +66,10 @@ struct watch_second {
 struct watch_args {
 	const struct watch_conf *conf;
 	struct loop *loop;
-	struct work *work;
 	const struct allow *allow;
 	const struct symbols *symbols;
 	const char *const *apis;
 	size_t n_apis;
-	/* What is due by plan in [t-10s, t), for the throughput SLO; NULL: */
-	/* what was due in the rows. */
 	void (*alert)(void *arg, const struct watch_alert *a);
 	/* After every load thread's snapshot of that second has come. */
 	void (*second)(void *arg, const struct watch_second *s);
