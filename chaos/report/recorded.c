@@ -153,7 +153,7 @@ static int parse_figure(const char *text, enum recorded_unit unit,
 	const char *plus = strstr(text, "+-");
 	size_t len = plus ? (size_t)(plus - text) : strlen(text);
 	AUTO_FREE char *value = NULL;
-	struct figure tolerance;
+	struct figure tolerance = { .value = NAN };
 	int rc;
 
 	while (len > 0 && text[len - 1] == ' ')

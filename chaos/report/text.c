@@ -188,7 +188,9 @@ static void share_line(const json_t *root, FILE *f, const char *label,
 static void times(const json_t *root, FILE *f)
 {
 	bool record = json_array_size(json_at(root, "recorded")) > 0;
-	char time[UNITS_TEXT], note[128];
+	const json_t *share = by_name(root, "recorded", "name",
+				      "repair_share");
+	char time[UNITS_TEXT], note[128] = "";
 
 	milestone_line(root, f, "effective", "effective");
 	milestone_line(root, f, "impact", "impact");
@@ -201,10 +203,13 @@ static void times(const json_t *root, FILE *f)
 	span_line(root, f, "TTR  detected→recovered", "ttr_repair",
 		  record ? "what the record calls MTTR" : NULL);
 	span_line(root, f, "TTR  start→recovered", "ttr_restore", NULL);
+	if (share)
+		snprintf(note, sizeof(note),
+			 "the record's \"availability %.0f %%\": a share "
+			 "affected",
+			 json_num(share, "recorded", 0) * 100);
 	share_line(root, f, "detected→recovered / window", "repair_share",
-		   record ? "the record's \"availability 83 %\": a share "
-			    "affected"
-			  : NULL);
+		   note);
 	snprintf(note, sizeof(note), "by the SLOs; time availability %s",
 		 percent(measure(root, "availability_time"), time));
 	share_line(root, f, "affected share", "affected_share", note);
@@ -366,7 +371,7 @@ static void traps(const json_t *root, FILE *f)
 			"  its availability of %s is the share between "
 			"detection and recovery: affected, not available\n",
 			percent(json_num(share, "recorded", NAN), a));
-	if (users)
+	if (users && !isnan(measure(root, "users_unserved")))
 		fprintf(f,
 			"  its %s failed coupon issues fit distinct users, not "
 			"requests: here %.0f users, %.0f requests\n",

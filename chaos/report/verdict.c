@@ -89,9 +89,11 @@ static void add_recorded(const struct facts *f, const json_t *recorded,
 	json_array_foreach(recorded, i, r) {
 		AUTO_FREE char *name =
 			mem_printf("recorded %s", json_str(r, "name", "?"));
-		AUTO_FREE char *got = mem_printf(
-			"%.4g %s", json_num(r, "replayed", NAN),
-			json_str(r, "unit", ""));
+		double replayed = json_num(r, "replayed", NAN);
+		AUTO_FREE char *got =
+			isnan(replayed) ? mem_strdup("it did not happen")
+					: mem_printf("%.4g %s", replayed,
+						     json_str(r, "unit", ""));
 
 		if (json_is_boolean(json_at(r, "within")))
 			add(array, name, json_str(r, "text", ""), got,

@@ -30,6 +30,8 @@ static const char scenario[] =
 	"[scenario]\nname = gold\nclock = 14:00:00\nduration = 5m\n"
 	"[recorded]\ndetected = 14:00:30 +-5s\nrecovered = 14:02:00\n"
 	"repair_share = 50% +-1%\ninquiries = 350\n"
+	"users.unserved = 1200\norders.failed = 150\nsales.lost = 5 KRW\n"
+	"ttr_repair = 90s\nttr_restore = 2m\ntps.surge = 9\n"
 	"[impact]\norder.api = order\norder.value = 100 KRW\n"
 	"users.api = order\n";
 
@@ -213,8 +215,16 @@ static void write_all(const struct report *r, const char *dir)
 {
 	struct err err = { 0 };
 
+	AUTO_FREE char *path = mem_printf("%s/report.txt", dir);
+	struct buf text;
+
 	if (report_write_all(r, dir, &err) < 0)
 		fail_msg("%s", err.msg);
+	buf_init(&text, 1 << 20);
+	assert_int_equal(buf_read_file(&text, path, &err), 0);
+	if (strstr(text.data, "nan") || strstr(text.data, "(null)"))
+		fail_msg("%s", text.data);
+	buf_done(&text);
 }
 
 static void test_golden(void **state)
