@@ -56,6 +56,9 @@ says "sizee" "size"
 # Options stand anywhere, short and long.
 exits "options after the scenario" 0 "$gameday" simulate \
 	scenarios/coupon-event.ini -q --out "$tmp/sim" --json
+"$gameday" simulate scenarios/coupon-event.ini -q --out "$tmp/sim2" --json \
+	>"$tmp/out" 2>"$tmp/err"
+check "with nothing on stderr" [ ! -s "$tmp/err" ]
 check "--json is JSON alone" python3 -m json.tool "$tmp/out" /dev/null
 exits "report of it" 0 "$gameday" report "$tmp/sim"
 says "held: recovered, and stable (exit 0)"
