@@ -122,6 +122,9 @@ static void on_milestone(struct live *l, const json_t *e, char *text,
 {
 	char at[UNITS_TEXT];
 
+	/* When a fault was seen to bite is the fault's, too. */
+	if (l->blind && strcmp(json_str(e, "name", ""), MS_EFFECTIVE) == 0)
+		return;
 	snprintf(text, size, "== %s at %s (%s)", json_str(e, "name", "?"),
 		 at_clock(l, (nsec_t)(json_num(e, "at_s", 0) * 1e9), at),
 		 json_str(e, "source", "?"));
@@ -266,7 +269,8 @@ static void on_gauges(struct live *l, const json_t *p)
 	l->bad = json_flag(p, "bad", false);
 	snprintf(l->why, sizeof(l->why), "bad: %s", json_str(p, "why", ""));
 	read_pool(l, p);
-	if (now - l->drawn < (l->terminal ? 200 * NSEC_MS : NSEC_SEC))
+	/* A line a second, also of seconds that come a little early. */
+	if (now - l->drawn < (l->terminal ? 200 : 900) * NSEC_MS)
 		return;
 	l->drawn = now;
 	if (l->terminal) {

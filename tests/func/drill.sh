@@ -101,6 +101,10 @@ repeated = begin(BASE.replace("for = 3s", "for = 1s\nrepeat = 2 every 2s"))
 live = begin(LONG)
 killed = begin(LONG)
 hung = begin(LONG)
+orphan = begin(LONG)
+bereft = begin(LONG)
+blind = begin(BASE, "--blind")
+nameless = g.start("run", g.scenario(BASE))
 mend = g.path("mend.ini")
 with open(mend, "w") as f:
     f.write("""
@@ -160,6 +164,26 @@ check("played: before and after are told", "probe.web.last" in
       steps["turn"]["before"] and "probe.web.last" in steps["turn"]["after"])
 check("played: the first action is a milestone", "first action" in
       [m["name"] for m in report["milestones"]])
+
+ended("blind", *blind, 0, "held")
+for what, (p, _), shown in (("blind", blind, False), ("plain", plain, True)):
+    with open(p.log) as f:
+        view = f.read().split("drill: done")[0]
+    check(f"{what}: the live view {'shows' if shown else 'hides'} the fault",
+          ("slow" in view) == shown, view)
+    check(f"{what}: a line a second", 5 <= view.count("users ") <= 7, view)
+
+code = wait(nameless)
+runs = g.path("runs")
+latest = os.path.join(runs, "latest")
+check("without --out: runs/latest points at it", os.path.islink(latest) and
+      len(os.listdir(runs)) == 2 and
+      g.id(latest) == os.readlink(latest), os.listdir(runs))
+got = g.run("report")
+check("and report is about it", got.returncode == code and
+      said(got, "slow", "verified gone"), got)
+got = g.run("report", os.readlink(latest))
+check("also by its id", got.returncode == code, got)
 
 # --- ended from outside
 g.await_fault(interrupted[1], "slow", "injected")
@@ -257,6 +281,48 @@ check("killed: and what it had until then",
 links = g.proxy(run, "/gameday/links")
 check("killed: the proxy is there", links and
       links[0]["connections"] >= 0, links)
+
+# --- without its guardian a controller stops and reverts by itself
+def command(pid):
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as f:
+            return f.read()
+    except OSError:
+        return None
+
+
+def guardian(p):
+    """The controller's fork: it has its command line."""
+    mine = command(p.pid)
+    pids = [int(path[6:]) for path in glob.glob("/proc/[0-9]*")
+            if command(path[6:]) == mine and path != f"/proc/{p.pid}"]
+    check("there is a guardian", len(pids) == 1, pids)
+    return pids[0]
+
+
+p, out = orphan
+g.await_fault(out, "slow", "injected")
+os.kill(guardian(p), signal.SIGKILL)
+report = ended("orphan", p, out, 4, "aborted")
+check("orphan: says why", "guardian" in report["verdict"]["why"], report)
+
+# --- with both dead the proxy lifts it, and recover clears up
+p, out = bereft
+run = g.id(out)
+g.await_fault(out, "slow", "injected")
+pid = guardian(p)
+p.send_signal(signal.SIGSTOP)		# it must not act on the loss
+os.kill(pid, signal.SIGKILL)
+p.kill()
+p.wait()
+until(lambda: g.toxics(run) == [], "the proxy has lifted it", 2)
+got = g.run("recover", "--json")
+check("bereft: recover finds nothing more to undo", got.returncode == 0 and
+      json.loads(got.stdout)["left"] == [], got)
+check("bereft: its sockets are gone", until(lambda: not os.path.exists(
+    os.path.join(g.base(), run)), "the run's sockets"))
+got = g.run("report", out)
+check("bereft: the report is incomplete, exit 4", got.returncode == 4, got)
 
 # --- two of one name in one second are two runs
 text = BASE.replace("name = NAME", "name = twin")
