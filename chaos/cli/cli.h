@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The command line: one file a subcommand, one row a command and an option; help
- * comes from the rows.  Here alone things are printed, and here the modules'
- * tables meet.
+ * The command line: one file a subcommand, one row a command and an option;
+ * help comes from the rows.  Here alone things are printed, and here the
+ * modules' tables meet.
  */
 #ifndef GD_CLI_CLI_H
 #define GD_CLI_CLI_H

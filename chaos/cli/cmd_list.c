@@ -25,7 +25,8 @@ static void print_opts(const struct opt *o)
 			printf(" (default %s)", o->def);
 		putchar('\n');
 		for (size_t i = 0; o->choices && o->choices[i]; i++)
-			printf("%s%s", i ? ", " : "                     one of ",
+			printf("%s%s",
+			       i ? ", " : "                     one of ",
 			       o->choices[i]);
 		if (o->choices)
 			putchar('\n');

@@ -19,7 +19,8 @@ static int status_main(int argc, char **argv);
 extern const struct cli_cmd cli_cmd_stop, cli_cmd_mark, cli_cmd_ctl,
 	cli_cmd_status;
 const struct cli_cmd cli_cmd_stop = {
-	"stop", "[RUN|--all]", "revert, verify, report; the guardian if need be",
+	"stop", "[RUN|--all]",
+	"revert, verify, report; the guardian if need be",
 	stop_main
 };
 const struct cli_cmd cli_cmd_mark = {

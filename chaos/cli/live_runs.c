@@ -14,7 +14,7 @@
 #include "chaos/fault/rundir.h"
 #include "chaos/report/events.h"
 
-/* One that takes the call and does not answer is hung, and all the more live. */
+/* One that takes the call and does not answer is hung: all the more live. */
 static bool is_alive(const char *path)
 {
 	static const char request[] = "GET /status HTTP/1.1\r\nHost: run\r\n"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The life of a run on the real world: staging, links, drill, report, and all of it
- * taken down again in the reverse order.
+ * The life of a run on the real world: staging, links, drill, report, and all
+ * of it taken down again in the reverse order.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -271,9 +271,9 @@ static void fill_env(struct run *r)
 }
 
 /*
- * Who measures goes before what is measured: on a machine that carries the stack
- * too, a late timer would be counted as the shop's fault.  Without the right to
- * it the audit says how late it was.
+ * Who measures goes before what is measured: on a machine that carries the
+ * stack too, a late timer would be counted as the shop's fault.  Without the
+ * right to it the audit says how late it was.
  */
 static void go_first(void)
 {

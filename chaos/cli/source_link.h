@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The proxy's counters as a source of watch: link.NAME.in_flight and the like. */
+/* The proxy's counters as a source of watch: link.NAME.in_flight and so on. */
 #ifndef GD_CLI_SOURCE_LINK_H
 #define GD_CLI_SOURCE_LINK_H
 

@@ -154,7 +154,8 @@ json_t *drill_status(const struct drill *d)
 	return json_pack(
 		"{s:s,s:s,s:s,s:f,s:f,s:f,s:i,s:o,s:o,s:o,s:o}", "run",
 		d->args.run, "scenario", d->plan->conf.name, "state",
-		drill_state_name(d->state), "t_s", (double)loop_now(d->loop) / 1e9,
+		drill_state_name(d->state), "t_s",
+		(double)loop_now(d->loop) / 1e9,
 		"duration_s", (double)d->plan->conf.duration / 1e9, "speed",
 		loop_clock(d->loop)->speed, "faults_active",
 		(int)faults_active(d->faults), "impact",

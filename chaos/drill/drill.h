@@ -44,7 +44,7 @@ struct drill_args {
 struct drill;
 enum drill_end { DRILL_COMPLETED, DRILL_ABORTED, DRILL_INTERRUPTED };
 
-/* Opens the run directory, arms the guardian, starts the clock. Blocks a bit. */
+/* Opens the run directory, arms the guardian, starts the clock. May block. */
 int drill_new(const struct drill_args *args, struct drill **ret,
 	      struct err *err) MUST_CHECK;
 /* Runs the loop until all is reverted and written. */

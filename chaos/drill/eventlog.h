@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The run directory as it is written: a line an event, a line a series point, a
- * histogram an interval.  Each line is one write(2), so that what happened before
- * a kill is there after it.
+ * The run directory as it is written: a line an event, a line a series point,
+ * a histogram an interval.  Each line is one write(2), so that what happened
+ * before a kill is there after it.
  */
 #ifndef GD_DRILL_EVENTLOG_H
 #define GD_DRILL_EVENTLOG_H

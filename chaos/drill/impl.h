@@ -9,7 +9,7 @@
 #include "chaos/drill/milestones.h"
 
 /*
- *	LEAD_IN ──T+0──► RUNNING ──end──► REVERTING ──all gone──► STOPPING ──► DONE
+ *	LEAD_IN ─T+0─► RUNNING ─end─► REVERTING ─all gone─► STOPPING ─► DONE
  *	   └───────────────stop, abort────────┘
  */
 enum drill_state {
@@ -22,7 +22,7 @@ struct drill_fault {
 	struct drill *drill;
 	size_t index;
 	struct loop_timer inject, revert;
-	nsec_t due;		/* when it should go in; NSEC_NEVER: not known */
+	nsec_t due;		/* when it goes in; NSEC_NEVER: not known */
 	int64_t times;		/* that it was scheduled, of conf->repeat */
 	struct expr_hold at_hold, until_hold, expect_hold;
 	nsec_t expect_by;	/* the effect must have shown by then */

@@ -196,7 +196,7 @@ void drill_judge_finish(struct drill *d)
 		if (p->faults[i].expect && !d->fault[i].decided)
 			write_effect(d, i, false,
 				     d->fault[i].injected
-					     ? "the drill ended before it showed"
+					     ? "the drill ended before that"
 					     : "it was never injected");
 	for (size_t i = 0; i < p->n_expects; i++) {
 		const struct plan_expect *x = &p->expects[i];

@@ -393,8 +393,9 @@ static bool gauge(struct drill *d, const char *name, double *ret)
 /* The emulated holds so far, as a phase begins; LOAD_PHASES: at the end. */
 void drill_record_hold(struct drill *d, enum load_phase phase)
 {
-	d->hold_known[phase] = gauge(d, "hold.asked_s", &d->hold[phase].asked) &&
-			       gauge(d, "hold.spent_s", &d->hold[phase].spent);
+	d->hold_known[phase] =
+		gauge(d, "hold.asked_s", &d->hold[phase].asked) &&
+		gauge(d, "hold.spent_s", &d->hold[phase].spent);
 }
 
 static void add_holds(struct buf *b, const struct drill *d)

@@ -16,8 +16,9 @@ static bool is_phase(const json_t *line, const char *phase)
 
 static void add_to(json_t *o, const char *key, double v)
 {
-	json_object_set_new(o, key,
-			    json_integer((json_int_t)(json_num(o, key, 0) + v)));
+	json_int_t sum = (json_int_t)(json_num(o, key, 0) + v);
+
+	json_object_set_new(o, key, json_integer(sum));
 }
 
 static void add_counts(json_t *o, const json_t *line)
@@ -94,6 +95,7 @@ static json_t *one(const struct facts *f, const char *api, const char *phase)
 	json_t *o = json_pack("{s:s,s:s,s:i,s:i,s:{},s:i,s:i}", "name", api,
 			      "phase", phase, "requests", 0, "ok", 0,
 			      "failed", "client", 0, "business", 0);
+	int64_t censored = 0;
 	char path[96];
 	json_t *line;
 	size_t i;
@@ -114,12 +116,9 @@ static json_t *one(const struct facts *f, const char *api, const char *phase)
 	json_object_set_new(o, "response_ms", times(f, api, phase, "response"));
 	json_object_set_new(o, "service_ms", times(f, api, phase, "service"));
 	snprintf(path, sizeof(path), "censored/%s", api);
-	json_object_set_new(o, "censored",
-			    json_integer(strcmp(phase, "all") == 0
-						 ? json_int64(facts_event(
-								      f, "load"),
-							      path, 0)
-						 : 0));
+	if (strcmp(phase, "all") == 0)
+		censored = json_int64(facts_event(f, "load"), path, 0);
+	json_object_set_new(o, "censored", json_integer(censored));
 	return o;
 }
 

@@ -34,8 +34,8 @@
  * series.jsonl:
  * {"kind":"api","t":second,"host","seq","api","phase","due","ok","client",
  *  "business","failed":{cause:n}}
- * {"kind":"gauge","t":second,"host","seq","users","bad":bool,"why":"p95,errors",
- *  "p95_s","errors","throughput", gauge.name: value, …}
+ * {"kind":"gauge","t":second,"host","seq","users","bad":bool,
+ *  "why":"p95,errors","p95_s","errors","throughput", gauge.name: value, …}
  */
 #ifndef GD_REPORT_EVENTS_H
 #define GD_REPORT_EVENTS_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Milestones and what is measured between them.  Each measure carries its
- * endpoints: a number without them is what the record's three traps are made of.
+ * endpoints: of numbers without them the record's three traps are made.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -221,7 +221,7 @@ static double users_row(const struct facts *f, const char *api,
 	return NAN;
 }
 
-/* issued / (issued + sold out + already issued + failed), after the reopening */
+/* issued / (issued + sold out + already issued + failed), once reopened */
 static double success_after_lift(const struct facts *f, const char *api)
 {
 	const json_t *step = lifting_step(f);

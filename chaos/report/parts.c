@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Faults, alerts, steps, SLOs and the audit: events folded into one row each. */
+/* Faults, alerts, steps, SLOs and the audit: events folded into rows. */
 #include <math.h>
 #include <string.h>
 

@@ -26,7 +26,7 @@ const json_t *report_json(const struct report *r);	/* DESIGN 11's schema */
 
 struct report_writer {
 	const char *name;	/* "text", "json" */
-	const char *file;	/* in the run directory; NULL: only on request */
+	const char *file;	/* in the run directory; NULL: on request */
 	const char *summary;
 	void (*write)(const struct report *r, FILE *f);
 };

@@ -146,7 +146,8 @@ static void milestone_line(const json_t *root, FILE *f, const char *name,
 	double t = milestone(root, name);
 	char rec[UNITS_TEXT], got[UNITS_TEXT], diff[UNITS_TEXT], note[256];
 
-	line(f, name, r ? at_text(root, json_num(r, "recorded", NAN), rec) : "-",
+	line(f, name,
+	     r ? at_text(root, json_num(r, "recorded", NAN), rec) : "-",
 	     at_text(root, t, got),
 	     r ? signed_s(json_num(r, "difference", NAN), diff) : "",
 	     note_of(root, name, note, sizeof(note)));
@@ -227,7 +228,8 @@ static void faults(const json_t *root, FILE *f)
 		gone += strcmp(json_str(fault, "verified_gone", ""), "yes") ==
 			0;
 	}
-	fprintf(f, "\nfaults: %zu injected, %zu of %zu bit, %zu verified gone\n",
+	fprintf(f,
+		"\nfaults: %zu injected, %zu of %zu bit, %zu verified gone\n",
 		injected, bit, expected, gone);
 	json_array_foreach(json_at(root, "faults"), i, fault) {
 		char in[UNITS_TEXT], out[UNITS_TEXT];
@@ -401,8 +403,8 @@ static void audit(const json_t *root, FILE *f)
 		return;
 	}
 	fprintf(f,
-		"\naudit: %s; send lag p99 %.2f ms, load thread at most %.0f %% "
-		"of a core, timeline slip p99 %.2f ms\n",
+		"\naudit: %s; send lag p99 %.2f ms, load thread at most "
+		"%.0f %% of a core, timeline slip p99 %.2f ms\n",
 		json_flag(root, "run/valid", false) ? "clean" : "INVALID",
 		json_num(a, "send_lag_p99_ms", 0),
 		json_num(a, "cpu_max_5s", 0) * 100,

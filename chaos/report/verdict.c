@@ -60,7 +60,8 @@ static void add_faults(const json_t *faults, json_t *array, double planned)
 static void add_steps(const struct facts *f, const json_t *steps,
 		      json_t *array)
 {
-	bool judged = !is_control(f) && json_flag(f->run, "has_playbook", false);
+	bool judged = !is_control(f) &&
+		      json_flag(f->run, "has_playbook", false);
 	double planned = json_num(f->run, "steps_planned", 0);
 	json_t *step;
 	size_t i;

@@ -460,7 +460,7 @@ static void test_commands(void **state)
 	finish_real(&w);
 }
 
-/* What a call would reach is known, and refused, before anything is injected. */
+/* What a call would reach is known, and refused, before T+0. */
 static void test_prepare(void **state)
 {
 	static const struct {
