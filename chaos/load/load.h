@@ -16,20 +16,9 @@
 #include "chaos/base/buf.h"
 #include "chaos/base/hist.h"
 #include "chaos/base/loop.h"
+#include "chaos/scenario/sample.h"
 #include "chaos/scenario/scenario.h"
 #include "chaos/scenario/symbols.h"
-
-/* Why a request failed. LOAD_OK .. LOAD_BUSINESS are outcomes beside it. */
-enum load_cause {
-	LOAD_CONNECT, LOAD_TIMEOUT, LOAD_RESET, LOAD_5XX, LOAD_429,
-	LOAD_PROTOCOL, LOAD_CHECK,
-	LOAD_CAUSES
-};
-const char *load_cause_name(enum load_cause c);	/* "timeout" "5xx" "429" */
-
-/* Phase of a request: where its intended start lies. */
-enum load_phase { LOAD_BASELINE, LOAD_FAULT, LOAD_RECOVERY, LOAD_PHASES };
-const char *load_phase_name(enum load_phase p);
 
 /* The checked [target], [journey], [load] sections. */
 struct load_conf;
@@ -72,24 +61,6 @@ size_t load_draw_journey(const struct load_conf *c, struct rng *rng);
 nsec_t load_draw_think(const struct load_conf *c, size_t journey, size_t step,
 		       struct rng *rng);
 
-/* Counts of one API and phase in one drill second. */
-struct load_row {
-	uint32_t api, phase;
-	uint64_t due;		/* intended starts in this second */
-	uint64_t ok, client, business;	/* completed in this second */
-	uint64_t failed[LOAD_CAUSES];
-	struct hist *response;	/* from intended start; completed here */
-	struct hist *service;	/* from the send */
-};
-
-struct load_snapshot {
-	uint32_t thread, threads;
-	int64_t second;		/* [second, second + 1) of drill time */
-	double users;		/* active */
-	uint64_t in_flight;
-	struct load_row *rows;
-	size_t n;
-};
 void load_snapshot_encode(const struct load_snapshot *s, struct buf *out);
 /* Caller frees with load_snapshot_done. */
 int load_snapshot_decode(struct load_snapshot *ret, const void *data,

@@ -1,22 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Statuses and causes to outcomes; the words for causes and phases. */
+/* Statuses and causes to outcomes. */
 #include "chaos/load/outcome.h"
-
-static const char *const cause_names[LOAD_CAUSES] = {
-	[LOAD_CONNECT] = "connect",
-	[LOAD_TIMEOUT] = "timeout",
-	[LOAD_RESET] = "reset",
-	[LOAD_5XX] = "5xx",
-	[LOAD_429] = "429",
-	[LOAD_PROTOCOL] = "protocol",
-	[LOAD_CHECK] = "check",
-};
-
-static const char *const phase_names[LOAD_PHASES] = {
-	[LOAD_BASELINE] = "baseline",
-	[LOAD_FAULT] = "fault",
-	[LOAD_RECOVERY] = "recovery",
-};
 
 /* The first range that has the status. */
 static const struct {
@@ -30,16 +14,6 @@ static const struct {
 	{ 400, 499, OUTCOME_CLIENT, 0 },
 	{ 500, 599, OUTCOME_FAILED, LOAD_5XX },
 };
-
-const char *load_cause_name(enum load_cause c)
-{
-	return cause_names[c];
-}
-
-const char *load_phase_name(enum load_phase p)
-{
-	return phase_names[p];
-}
 
 struct outcome outcome_failed(enum load_cause cause)
 {

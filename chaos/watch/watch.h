@@ -12,7 +12,7 @@
 #include "chaos/base/allow.h"
 #include "chaos/base/expr.h"
 #include "chaos/base/loop.h"
-#include "chaos/load/load.h"
+#include "chaos/scenario/sample.h"
 #include "chaos/scenario/scenario.h"
 #include "chaos/scenario/symbols.h"
 

@@ -11,7 +11,7 @@
 
 #include "chaos/base/clock.h"
 #include "chaos/base/err.h"
-#include "chaos/load/load.h"
+#include "chaos/scenario/sample.h"
 
 enum {
 	WINDOWS_SECONDS = 1200,		/* counts reach back so far */
