@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The list of fault drivers, sorted by name; tests/unit/test_faults.c checks. */
+/* The list of fault drivers, sorted by name, as unit_faults checks. */
 #include "faults/table.h"
 
 #include "faults/link/toxic.h"

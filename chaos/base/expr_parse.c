@@ -343,7 +343,8 @@ static int parse_baseline(struct parse *p, struct expr_ref *ref)
 	return rc;
 }
 
-static int parse_call(struct parse *p, const struct expr_func *f, struct word name,
+static int parse_call(struct parse *p, const struct expr_func *f,
+		      struct word name,
 		      struct expr_ref *ref)
 {
 	int rc;

@@ -24,7 +24,7 @@ struct hist;
 
 enum loop_backend { LOOP_EPOLL, LOOP_VIRTUAL };
 
-enum { LOOP_IN = 1, LOOP_OUT = 2, LOOP_HUP = 4 };	/* HUP: hang-up, error */
+enum { LOOP_IN = 1, LOOP_OUT = 2, LOOP_HUP = 4 };	/* hang-up, error */
 
 struct loop_timer;
 typedef void loop_timer_fn(struct loop *loop, struct loop_timer *timer,
@@ -99,7 +99,7 @@ int loop_io_set(struct loop *loop, struct loop_io *io, unsigned events,
 /* Any thread. Runs post->fn on the loop's thread, in order. */
 void loop_post(struct loop *loop, struct loop_post *post);
 
-/* Until loop_quit(), or (virtual) until no timer, descriptor or post is left. */
+/* Until loop_quit(), or (virtual) until no timer, descriptor, post is left. */
 void loop_run(struct loop *loop);
 /*
  * One turn: waits at most max_wait real ns (NSEC_NEVER: no limit).  The virtual

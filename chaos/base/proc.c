@@ -30,7 +30,7 @@ static ssize_t read_small(const char *path, char *dst, size_t size)
 	return n;
 }
 
-/* State and start time of proc(5)'s stat, read behind comm: that may hold ')'. */
+/* State and start time of proc(5)'s stat, behind comm: that may hold ')'. */
 static int read_stat(pid_t pid, char *ret_state, uint64_t *ret_start)
 {
 	unsigned long long start;

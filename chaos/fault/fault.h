@@ -3,8 +3,8 @@
  * The contract of a fault driver, and the set of a run's faults.
  *
  * A driver is one file and one row of the table in faults/.  It disturbs
- * nothing before inject, renders its undo in prepare, and never blocks in inject or
- * adjust.  docs/adding-a-fault.md walks through faults/skeleton.c.
+ * nothing before inject, renders its undo in prepare, and never blocks in
+ * inject or adjust.  docs/adding-a-fault.md walks through faults/skeleton.c.
  */
 #ifndef GD_FAULT_FAULT_H
 #define GD_FAULT_FAULT_H
@@ -72,7 +72,7 @@ struct fault_ops {
 	int (*measure)(struct fault *f, struct err *err);
 	/* In-process revert: only UNDO_LOCAL drivers. */
 	int (*revert)(struct fault *f, struct err *err);
-	void (*release)(struct fault *f);	/* safe after a failed prepare */
+	void (*release)(struct fault *f); /* safe after a failed prepare */
 };
 
 /* Sorted by name, ends with NULL; cli hands it in (faults/table.h). */
@@ -85,7 +85,7 @@ struct fault_conf {
 	char *name;
 	char *kind, *fallback;
 	nsec_t at;		/* drill ns; see at_event */
-	char *at_event;		/* "detected" of "30s after detected"; or NULL */
+	char *at_event;		/* "detected" of "30s after detected" */
 	struct expr *at_when;	/* "when EXPR"; or NULL */
 	nsec_t duration;	/* `for` */
 	struct expr *until;	/* with max */
@@ -168,7 +168,7 @@ void faults_check(struct faults *fs, struct buf *report, struct errs *errs);
 /* Timeline's calls and undo plan, for --dry-run. After faults_check. */
 void faults_describe(struct faults *fs, struct buf *out);
 /*
- * Prepares all, journals all records, starts the guardian and hands it the lease.
+ * Prepares all, journals all records, starts the guardian, hands it the lease.
  * May block. After 0 every record is on disk and the guardian is armed.
  */
 int faults_arm(struct faults *fs, struct err *err) MUST_CHECK;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * [link] sections and the client of gameday-proxy: creates what links the
- * scenario adds, holds the lease, sends toxics, reads counters.  All calls on the
- * loop's thread; only fault_link_open() blocks.
+ * scenario adds, holds the lease, sends toxics, reads counters.  All calls on
+ * the loop's thread; only fault_link_open() blocks.
  */
 #ifndef GD_FAULT_LINK_H
 #define GD_FAULT_LINK_H
@@ -29,7 +29,7 @@ struct fault_link_args {
 	struct loop *loop;
 	const struct allow *allow;
 	const char *run;
-	const char *api;	/* the stack's proxy: "unix:/…"; NULL: start one */
+	const char *api;	/* the stack's: "unix:/…"; NULL: start one */
 	const json_t *stack_links;	/* info.json's links, or NULL */
 	struct symbols *symbols;	/* gets link:NAME, link:NAME/pool */
 	const struct fault_link_conf *confs;
@@ -40,7 +40,8 @@ int fault_link_open(const struct fault_link_args *args,
 		    struct fault_link **ret, struct err *err) MUST_CHECK;
 void fault_link_close(struct fault_link *l);	/* without a goodbye */
 int fault_link_lease_fd(const struct fault_link *l);
-const char *fault_link_socket(const struct fault_link *l);	/* for addr_parse */
+/* For addr_parse(). */
+const char *fault_link_socket(const struct fault_link *l);
 const char *fault_link_instance(const struct fault_link *l);
 bool fault_link_has(const struct fault_link *l, const char *name);
 /* NULL: no such link. */

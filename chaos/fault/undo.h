@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Undo as bytes.  A record is rendered before the fault is injected, is flat (no
- * pointers), and says all that any process needs to revert and to verify: the
+ * Undo as bytes.  A record is rendered before the fault is injected, is flat
+ * (no pointers), and says all that any process needs to revert and to verify: the
  * guardian and `gameday recover` run it without the driver that made it.  That
  * is why revert and verify belong to the medium (via), not to the driver.
  *
@@ -35,14 +35,14 @@ struct undo_record {
 	char fault[64], kind[32];	/* names, for what is said */
 	char target[128];		/* "link db", "qdisc lo" */
 	char owner[64];			/* the mark: toxic name, qdisc handle */
-	char command[512];		/* what a person would type to remove it */
+	char command[512];		/* what a person types to remove it */
 	char where[128];		/* socket path; interface; netns */
 	char netns[128];		/* path, or "" for ours */
 	char instance[64];		/* UNDO_HTTP: the proxy's */
 	struct proc_id proc;		/* UNDO_SIGNAL */
 	int32_t signal;
 	uint32_t len, verify_len;
-	uint8_t bytes[UNDO_BYTES];	/* the request or messages that revert */
+	uint8_t bytes[UNDO_BYTES];	/* the messages that revert */
 	uint8_t verify[UNDO_BYTES];	/* those that look */
 };
 
@@ -52,8 +52,8 @@ enum undo_state undo_verify(const struct undo_record *r, struct err *err);
 
 /*
  * The journal of one run: /var/lib/gameday/undo (root) or
- * $XDG_STATE_HOME/gameday/undo, mode 0600.  A header line, a line a record, then
- * appended facts.  Whoever is in charge holds its lock.
+ * $XDG_STATE_HOME/gameday/undo, mode 0600.  A header line, a line a record,
+ * then appended facts.  Whoever is in charge holds its lock.
  */
 struct undo_journal;
 
@@ -80,7 +80,8 @@ int undo_journal_note_guardian(struct undo_journal *j,
 int undo_journal_open(const char *path, struct undo_journal **ret,
 		      struct err *err) MUST_CHECK;
 const struct undo_header *undo_journal_header(const struct undo_journal *j);
-int undo_journal_fd(const struct undo_journal *j);	/* stays the journal's */
+/* Stays the journal's. */
+int undo_journal_fd(const struct undo_journal *j);
 const char *undo_journal_path(const struct undo_journal *j);
 size_t undo_journal_records(const struct undo_journal *j,
 			    const struct undo_record **ret);

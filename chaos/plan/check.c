@@ -195,8 +195,9 @@ static void check_event(const struct scenario_section *s, const char *key,
 	near = opt_suggest(event, known, n);
 	scenario_error(s, key, errs,
 		       near ? "unknown milestone '%s' (did you mean '%s'?)"
-			    : "unknown milestone '%s' (start, effective, impact, "
-			      "detected, acknowledged, first action, recovered)",
+			    : "unknown milestone '%s' (start, effective, "
+			      "impact, detected, acknowledged, "
+			      "first action, recovered)",
 		       event, near);
 }
 

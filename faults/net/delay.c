@@ -52,7 +52,7 @@ static const struct opt opts[] = {
 	  "the TCP port that they go to: a number, or an address whose port "
 	  "it is", "staging:postgres" },
 	{ "replace", OPT_BOOL, AT(replace), 0, "no", NULL, NULL, NULL,
-	  "take a root qdisc of somebody's away and set it again after", "yes" },
+	  "take somebody's root qdisc away and set it again after", "yes" },
 	OPT_END
 };
 #undef AT

@@ -6,7 +6,7 @@
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
 
-/* The old fields count in ticks of 64 ns; kernels before 4.15 read only them. */
+/* The old fields count ticks of 64 ns; kernels before 4.15 read only them. */
 static uint32_t ticks(nsec_t t)
 {
 	uint64_t v = (uint64_t)t >> 6;

@@ -130,7 +130,7 @@ int rtnl_send(struct rtnl *r, struct nl_msg *msg)
 	int rc;
 
 	r->error = 0;
-	nlmsg_hdr(msg)->nlmsg_seq = NL_AUTO_SEQ;	/* it may be sent again */
+	nlmsg_hdr(msg)->nlmsg_seq = NL_AUTO_SEQ; /* it may be sent again */
 	rc = nl_send_auto(r->sock, msg);
 	if (rc >= 0)
 		rc = nl_wait_for_ack(r->sock);

@@ -34,7 +34,8 @@ static const char schema_tables[] =
 /*
  * target, carry, asked, achieved: us.  own is the work of the statement so far.
  * What pg_sleep slept too long, and what of carry had no room, is to be carried
- * on; work beyond the target is not: that is real.  NOT floor: the work comes on top of the service time.
+ * on; work beyond the target is not: that is real.  NOT floor: the work comes
+ * on top of the service time.
  */
 static const char schema_hold[] =
 	"CREATE OR REPLACE FUNCTION shop_hold(target int8, carry int8,"
