@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Undo as bytes.  A record is rendered before the fault is injected, is flat
- * (no pointers), and says all that any process needs to revert and to verify: the
- * guardian and `gameday recover` run it without the driver that made it.  That
- * is why revert and verify belong to the medium (via), not to the driver.
+ * (no pointers), and says all that any process needs to revert and to verify:
+ * the guardian and `gameday recover` run it without the driver that made it.
+ * That is why revert and verify belong to the medium (via), not to the driver.
  *
  *	rendered → journalled → [injected] → reverted → verified gone
  */

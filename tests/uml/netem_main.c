@@ -4,7 +4,7 @@
  *
  *	uml-netem check  "[fault …] section"	can it run here
  *	uml-netem rtt    "…" PORT [SPEED]	TCP echo before, during, after
- *	uml-netem hold   "…"			inject, say so, wait to be killed
+ *	uml-netem hold   "…"		inject, say so, wait to be killed
  *	uml-netem recover			what a crash left
  *	uml-netem load FILE...			insmod(8), which may be absent
  */

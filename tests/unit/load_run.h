@@ -2,8 +2,8 @@
 /*
  * A whole run of load_threads within a test, and what it reported, summed up.
  */
-#ifndef TESTS_UNIT_LOAD_RUN_H
-#define TESTS_UNIT_LOAD_RUN_H
+#ifndef GD_TESTS_LOAD_RUN_H
+#define GD_TESTS_LOAD_RUN_H
 
 #include "tests/unit/load_server.h"
 

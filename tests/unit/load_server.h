@@ -6,8 +6,8 @@
  *	/ok /status/NNN /slow/MS (real ms) /hang /reset /cut /garbage
  *	/last (closes) /idle (closes 20 ms later) /chunked /extra
  */
-#ifndef TESTS_UNIT_LOAD_SERVER_H
-#define TESTS_UNIT_LOAD_SERVER_H
+#ifndef GD_TESTS_LOAD_SERVER_H
+#define GD_TESTS_LOAD_SERVER_H
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -130,7 +130,8 @@ static inline bool peer_answer(struct peer *p, const char *target)
 		peer_free(p, true);
 		return false;
 	} else if (strcmp(target, "/cut") == 0) {
-		peer_send(p, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf");
+		peer_send(p, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n"
+			     "\r\nhalf");
 		peer_free(p, false);
 		return false;
 	} else if (strcmp(target, "/garbage") == 0) {
