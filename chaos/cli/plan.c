@@ -27,8 +27,8 @@ struct plan *cli_plan(const char *path, const struct cli_run_opts *o)
 	errs_init(&errs);
 	if (seed && sets.n + 1 < sizeof(sets.v) / sizeof(sets.v[0]))
 		sets.v[sets.n++] = seed;
-	if (o->speed <= 0)
-		errs_add(&errs, NULL, 0, "--speed must be above 0");
+	if (!(o->speed > 0 && o->speed <= 100))
+		errs_add(&errs, NULL, 0, "--speed is above 0 and at most 100");
 	scenario_load(path, cli_specs, sets.v, &vars, &sc, &errs);
 	first = errs.n;
 	if (sc) {

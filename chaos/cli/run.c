@@ -40,6 +40,7 @@ struct run {
 	struct cli_staging staging;
 	json_t *info;		/* the stack's; NULL: none */
 	json_t *stack;		/* the same, as a report names it */
+	int stack_fd;		/* its claim; -1: none */
 	bool own_stack;		/* this run brought it up */
 	struct fault_link *link;
 	struct source_link *link_source;
@@ -152,12 +153,15 @@ static void use_stack(struct run *r)
 static int adopt_stack(struct run *r, const struct stack_conf *conf,
 		       struct err *err)
 {
-	int rc = stack_matches(r->info, conf, err);
+	int rc = stack_claim(r->info, r->id, &r->stack_fd, err);
 
 	if (rc < 0)
+		return rc;
+	rc = stack_matches(r->info, conf, err);
+	if (rc < 0)
 		return err_prefix(err,
-				  "a stack '%s' is up that this run cannot "
-				  "use ('gameday staging down' ends it)",
+				  "a stack is up that this run cannot use "
+				  "('gameday staging down --name %s' ends it)",
 				  conf->name);
 	fprintf(stderr, "staging: using '%s', which is up; resetting it\n",
 		conf->name);
@@ -182,6 +186,8 @@ static int bring_stack(struct run *r, struct err *err)
 		rc = stack_up(&conf, r->signal_fd, progress, NULL, &r->info,
 			      err);
 		r->own_stack = rc == 0;
+		if (rc == 0)
+			rc = stack_claim(r->info, r->id, &r->stack_fd, err);
 	}
 	if (rc == 0)
 		use_stack(r);
@@ -281,6 +287,37 @@ static void go_first(void)
 		log_debug("no higher priority: %s", strerror(errno));
 }
 
+/* On a terminal the live view has the screen; what is logged goes to a file. */
+static void log_beside(const struct run *r)
+{
+	AUTO_FREE char *path = mem_printf("%s/gameday.log", r->dir);
+	FILE *f = fopen(path, "ae");
+
+	if (f)
+		log_set_sink(log_to_stream, f);
+}
+
+/*
+ * What was measured while a part of the stack or the proxy was dead, or what
+ * the run directory had no room for, is nobody's drill.
+ */
+static void note_what_spoils(struct run *r)
+{
+	json_t *info = NULL;
+	const char *failure;
+	struct err err = { 0 };
+
+	if (r->info) {
+		(void)!stack_find(r->staging.name, &info, &err);
+		failure = info ? json_str(info, "failure", "") : err.msg;
+		if (failure[0])
+			drill_spoil(r->drill, "staging: %s", failure);
+		json_decref(info);
+	}
+	if (r->link_source && source_link_was_down(r->link_source))
+		drill_spoil(r->drill, "the proxy stopped answering");
+}
+
 /* The drill itself. A negative errno: it could not begin. */
 static int drill(struct run *r, struct err *err)
 {
@@ -308,6 +345,8 @@ static int drill(struct run *r, struct err *err)
 	rc = drill_new(&args, &r->drill, err);
 	if (rc < 0)
 		return rc;
+	if (terminal)
+		log_beside(r);
 	point_latest(r);
 	rc = control_open(r->drill, r->loop, r->id, &r->control, err);
 	if (rc < 0)
@@ -315,6 +354,12 @@ static int drill(struct run *r, struct err *err)
 	loop_io_set(r->loop, &r->signal_io, LOOP_IN, NULL);
 	drill_run(r->drill);
 	loop_io_set(r->loop, &r->signal_io, 0, NULL);
+	note_what_spoils(r);
+	if (drill_write_error(r->drill))
+		return err_set(err, -EIO,
+			       "the run directory '%s' could not be written "
+			       "(%s): there is no result",
+			       r->dir, strerror(drill_write_error(r->drill)));
 	return 0;
 }
 
@@ -344,8 +389,8 @@ static void take_down(struct run *r)
 	fault_link_close(r->link);
 	if (r->own_stack && stack_down(r->staging.name, &err) < 0)
 		cli_error(&err);
-	if (r->signal_fd >= 0)
-		close(r->signal_fd);
+	mem_close_fd(&r->stack_fd);
+	mem_close_fd(&r->signal_fd);
 	json_decref(r->info);
 	json_decref(r->stack);
 	symbols_free(r->symbols);
@@ -358,6 +403,10 @@ static int outcome(struct run *r, int rc, const struct err *err)
 {
 	if (rc == -EINTR)
 		return CLI_ABORTED;
+	if (rc == -EIO && r->drill) {
+		cli_error(err);
+		return drill_left(r->drill) ? CLI_NOT_UNDONE : CLI_INVALID;
+	}
 	if (rc < 0) {
 		cli_error(err);
 		return CLI_CANNOT_RUN;
@@ -367,7 +416,8 @@ static int outcome(struct run *r, int rc, const struct err *err)
 
 int cli_run(struct plan *p, const struct cli_run_opts *o)
 {
-	struct run r = { .plan = p, .opts = o, .signal_fd = -1 };
+	struct run r = { .plan = p, .opts = o, .signal_fd = -1,
+			 .stack_fd = -1 };
 	struct err err = { 0 };
 	struct errs errs;
 	int rc, code;
@@ -400,7 +450,8 @@ static nsec_t no_real_time(void)
 /* The same drill on a virtual loop; nothing outside is touched. */
 int cli_simulate(struct plan *p, const struct cli_run_opts *o)
 {
-	struct run r = { .plan = p, .opts = o, .signal_fd = -1 };
+	struct run r = { .plan = p, .opts = o, .signal_fd = -1,
+			 .stack_fd = -1 };
 	struct drill_env env = { .host = "simulated",
 				 .real_time = no_real_time };
 	struct drill_args args = { .plan = p, .env = &env,

@@ -2,6 +2,7 @@
 /* Polls GET /gameday/links; one request at a time. */
 #include "chaos/cli/source_link.h"
 
+#include <errno.h>
 #include <math.h>
 #include <string.h>
 
@@ -14,7 +15,7 @@ struct source_link {
 	struct loop *loop;
 	struct watch *watch;
 	struct http1_call *call;	/* open, or NULL */
-	bool down;			/* logged once */
+	bool down, was_down;		/* now; ever */
 	char **names;			/* of the links that were seen */
 	size_t n, cap;
 };
@@ -26,6 +27,11 @@ struct source_link *source_link_new(struct fault_link *link, struct loop *loop)
 	s->link = link;
 	s->loop = loop;
 	return s;
+}
+
+bool source_link_was_down(const struct source_link *s)
+{
+	return s->was_down;
 }
 
 void source_link_free(struct source_link *s)
@@ -78,6 +84,8 @@ static void on_reply(void *arg, const struct http1_reply *reply)
 			log_warn("the proxy does not answer: its counters are "
 				 "unknown from now on");
 		s->down = true;
+		/* A late answer is a busy machine's; no answer is a death. */
+		s->was_down = s->was_down || reply->error != -ETIMEDOUT;
 		for (i = 0; i < s->n; i++)
 			put(s, s->names[i], NULL);
 		return;

@@ -9,6 +9,8 @@
 struct source_link;
 
 struct source_link *source_link_new(struct fault_link *link, struct loop *loop);
+/* Whether the proxy ever failed to answer. */
+bool source_link_was_down(const struct source_link *s);
 void source_link_free(struct source_link *s);
 extern const struct watch_source_ops source_link_ops;
 

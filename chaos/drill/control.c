@@ -3,6 +3,7 @@
 #include "chaos/drill/impl.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 #include "chaos/base/json.h"
@@ -102,6 +103,11 @@ static int ctl_load(struct drill *d, const char *what, const char *value,
 	}
 	if (rc == 0 && !(a.value >= 0 && a.value <= 1e9))
 		rc = err_set(err, -ERANGE, "'%s' is not 0 or more", value);
+	if (rc == 0 && (a.value < 0 || a.value > 1e6))
+		rc = err_set(err, -ERANGE,
+			     "'%s' is out of range: 0 to 1 000 000", value);
+	if (rc == 0 && a.what == LOAD_SET_USERS && a.value != floor(a.value))
+		rc = err_set(err, -EINVAL, "users are whole, not '%s'", value);
 	if (rc == 0)
 		d->env->load->adjust(d->load, &a);
 	return rc;

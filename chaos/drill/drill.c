@@ -6,6 +6,7 @@
 #include "chaos/drill/impl.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -321,6 +322,26 @@ enum drill_end drill_run(struct drill *d)
 	loop_run(d->loop);
 	faults_release(d->faults);
 	return d->end;
+}
+
+void drill_spoil(struct drill *d, const char *fmt, ...)
+{
+	struct buf text, *b;
+	va_list ap;
+
+	buf_init(&text, 1024);
+	va_start(ap, fmt);
+	buf_vaddf(&text, fmt, ap);
+	va_end(ap);
+	b = eventlog_event(&d->log, "spoilt");
+	json_line_str(b, "why", text.data ? text.data : "?");
+	eventlog_end(&d->log);
+	buf_done(&text);
+}
+
+int drill_write_error(const struct drill *d)
+{
+	return d->log.error;
 }
 
 size_t drill_left(const struct drill *d)

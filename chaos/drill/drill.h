@@ -61,6 +61,10 @@ int drill_time(const struct drill *d, const char *text, nsec_t *ret,
 int drill_ctl(struct drill *d, int argc, const char *const *argv,
 	      struct err *err) MUST_CHECK;
 json_t *drill_status(const struct drill *d);	/* caller decrefs */
+/* Something outside spoilt the measurement: the run is invalid. */
+void drill_spoil(struct drill *d, const char *fmt, ...) PRINTF(2, 3);
+/* The errno of the first write that failed; 0: all is in the directory. */
+int drill_write_error(const struct drill *d);
 /* Faults that were not undone; >0: exit 5. */
 size_t drill_left(const struct drill *d);
 void drill_free(struct drill *d);

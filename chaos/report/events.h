@@ -23,6 +23,7 @@
  * ctl        what value              a live change
  * criterion  name want got ok judged(bool)   [expect]s and step outcomes live
  * abort      why
+ * spoilt     why                     the run is invalid
  * load       final: send_lag_p99_ms send_lag_max_ms cpu_max_5s open_planned
  *            open_achieved fd_share port_share emfile eaddrnotavail connects
  *            users_max requests users_affected decisions

@@ -269,6 +269,18 @@ static void check_holds(const json_t *audit, json_t *because)
 	}
 }
 
+static void add_spoilt(const struct facts *f, json_t *because)
+{
+	json_t *e;
+	size_t i;
+
+	json_array_foreach(f->events, i, e)
+		if (is(e, "spoilt"))
+			json_array_append_new(because,
+					      json_string(json_str(e, "why",
+								   "?")));
+}
+
 /* jansson iterates over what is not const only; nothing is changed. */
 static void copy_all(json_t *to, const json_t *from)
 {
@@ -316,6 +328,7 @@ json_t *report_audit(const struct facts *f, json_t *because)
 			planned - json_num(load, "open_achieved", 0),
 			0.01 * planned);
 	check_holds(audit, because);
+	add_spoilt(f, because);
 	if (!audit)
 		json_array_append_new(because, json_string(never));
 	return o;

@@ -294,6 +294,16 @@ static void causes(const json_t *api, char *dst, size_t size)
 				dst + used, size - used, "%s%s %lld",
 				used ? ", " : "", key,
 				(long long)json_integer_value(v));
+	for (size_t i = 0; i < 2 && used < size; i++) {
+		static const char *const others[] = { "client", "business" };
+		long long n = (long long)json_int64(api, others[i], 0);
+
+		if (n > 0)
+			used += (size_t)snprintf(dst + used, size - used,
+						 "%s(%s %lld)",
+						 used ? ", " : "", others[i],
+						 n);
+	}
 }
 
 static void api_line(const json_t *api, FILE *f)

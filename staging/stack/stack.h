@@ -61,6 +61,13 @@ int stack_matches(const json_t *info, const struct stack_conf *conf,
  */
 int stack_reset(const json_t *info, struct err *err) MUST_CHECK;
 
+/*
+ * A run takes the stack for itself until *ret_fd is closed, which the kernel
+ * does too when it dies. -EBUSY: another run has it.
+ */
+int stack_claim(const json_t *info, const char *run, int *ret_fd,
+		struct err *err) MUST_CHECK;
+
 /* Stops every part, waits for it, removes the directory. -ENOENT: none up. */
 int stack_down(const char *name, struct err *err) MUST_CHECK;
 
