@@ -383,10 +383,11 @@ static void traps(const json_t *root, FILE *f)
 			"  its availability of %s is the share between "
 			"detection and recovery: affected, not available\n",
 			percent(json_num(share, "recorded", NAN), a));
-	if (users && !isnan(measure(root, "users_unserved")))
+	if (users && measure(root, "users_unserved") > 0)
 		fprintf(f,
 			"  its %s failed coupon issues fit distinct users, not "
-			"requests: here %.0f users, %.0f requests\n",
+			"requests: here %.0f users got none, while all users "
+			"sent %.0f requests\n",
 			json_str(users, "text", "?"),
 			measure(root, "users_unserved"),
 			measure(root, "users_unserved_raw"));
