@@ -26,6 +26,7 @@ PY
 }
 
 # A replay or run of a scenario; its milestones and what it missed are "got".
+# KEEP_RUNS names a directory that gets the run's own.
 drill() {
 	local dir=$1
 	shift
@@ -41,5 +42,6 @@ drill() {
 		"recovered $(field "$dir" 'ms.get("recovered")')," \
 		"missed $(field "$dir" 'missed')," \
 		"invalid $(field "$dir" 'r["run"]["invalid_because"]')"
+	[ -n "${KEEP_RUNS:-}" ] && cp -r "$dir" "$KEEP_RUNS/$(basename "$0" .sh)"
 	return "$code"
 }
