@@ -133,7 +133,8 @@ static int staging_main(int argc, char **argv)
 	if (left < 0)
 		return cli_options_exit(left);
 	if (!(o.speed > 0 && o.speed <= 100)) {
-		fprintf(stderr, "gameday: --speed is above 0 and at most 100\n");
+		fprintf(stderr,
+			"gameday: --speed is above 0 and at most 100\n");
 		return CLI_USAGE;
 	}
 	for (size_t i = 0; left == 1 && i < sizeof(verbs) / sizeof(verbs[0]);
