@@ -42,6 +42,9 @@ exits "a number that is none" 2 "$gameday" run --speed fast x.ini
 says "--speed" "fast"
 exits "speed 0" 2 "$gameday" check --speed 0 scenarios/coupon-event.ini
 says "above 0"
+exits "a speed beyond reason" 2 "$gameday" check --speed 1e6 \
+	scenarios/coupon-event.ini
+says "--speed" "100"
 exits "a negative speed" 2 "$gameday" check --speed=-2 scenarios/coupon-event.ini
 exits "a bad seed" 2 "$gameday" check --seed x scenarios/coupon-event.ini
 says "seed"

@@ -363,6 +363,7 @@ static void test_ctl(void **state)
 	static const char *const good[] = { "users", "30" };
 	static const char *const bad[][4] = {
 		{ "users", "-1" }, { "users", "nan" }, { "users" },
+		{ "users", "1e9" }, { "users", "3.7" }, { "rate", "2e6/s" },
 		{ "rate", "fast" }, { "fault", "g", "a", "b" },
 		{ "fault", "f", "a", "b" }, { "sing" }, { NULL },
 	};

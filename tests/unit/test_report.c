@@ -495,6 +495,10 @@ static void test_exit_codes(void **state)
 		  "{\"ev\":\"audit\",\"slip_p99_ms\":1,\"hold\":[{\"phase\":"
 		  "\"fault\",\"asked_s\":100,\"achieved_s\":98}]}", 0,
 		  "held" },
+		{ "\"ev\":\"audit\"",
+		  "{\"ev\":\"audit\",\"slip_p99_ms\":1}\n"
+		  "{\"ev\":\"spoilt\",\"why\":\"redis has ended\"}", 6,
+		  "invalid" },
 		{ "\"ev\":\"end\"",
 		  "{\"ev\":\"end\",\"status\":\"interrupted\",\"left\":0}", 4,
 		  "aborted" },

@@ -303,6 +303,31 @@ static void test_probe_kafka_lies(void **state)
 	probe_done(&probe);
 }
 
+/* One run at a time; the one in its way is named. */
+static void test_claim(void **state)
+{
+	char dir[] = "/tmp/gameday-claim-XXXXXX";
+	AUTO_FREE char *path = NULL;
+	struct err err = { 0 };
+	int first = -1, second = -1;
+	json_t *info;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	info = json_pack("{s:s, s:s}", "name", "x", "logs", dir);
+	assert_int_equal(stack_claim(info, "run-1", &first, &err), 0);
+	assert_int_equal(stack_claim(info, "run-2", &second, &err), -EBUSY);
+	assert_non_null(strstr(err.msg, "run-1"));
+	assert_int_equal(second, -1);
+	close(first);
+	assert_int_equal(stack_claim(info, "run-2", &second, &err), 0);
+	close(second);
+	path = mem_printf("%s/run.lock", dir);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(dir), 0);
+	json_decref(info);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -311,6 +336,7 @@ int main(void)
 		cmocka_unit_test(test_ports_are_no_outgoing_ones),
 		cmocka_unit_test(test_args),
 		cmocka_unit_test(test_adoption),
+		cmocka_unit_test(test_claim),
 		cmocka_unit_test(test_probe_redis),
 		cmocka_unit_test(test_probe_postgres),
 		cmocka_unit_test(test_probe_kafka),
