@@ -91,7 +91,7 @@ int cli_simulate(struct plan *p, const struct cli_run_opts *o);
 /* New run id "20261123-140000-NAME". */
 void cli_run_id(const char *name, char *dst, size_t size);
 /* Reports on a finished (or broken) run directory; the exit code. */
-int cli_report(const char *run_dir, bool quiet, bool json);
+int cli_report(const char *run_dir, bool json);
 /* A run by id or directory; NULL: the latest. Caller frees. NULL: none. */
 char *cli_run_dir(const char *run);
 struct cli_names {

@@ -21,7 +21,7 @@ static const struct report_writer *find_writer(const char *name)
 	return NULL;
 }
 
-int cli_report(const char *run_dir, bool quiet, bool json)
+int cli_report(const char *run_dir, bool json)
 {
 	struct report *r = NULL;
 	struct err err = { 0 };
@@ -35,7 +35,7 @@ int cli_report(const char *run_dir, bool quiet, bool json)
 		cli_error(&err);
 	if (json)
 		print_json(r);
-	else if (!quiet)
+	else
 		find_writer("text")->write(r, stdout);
 	fflush(stdout);
 	code = report_exit(r);

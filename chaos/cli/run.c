@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -40,6 +41,7 @@ struct run {
 	struct cli_staging staging;
 	json_t *info;		/* the stack's; NULL: none */
 	json_t *stack;		/* the same, as a report names it */
+	_Atomic(FILE *) log;	/* where log lines go now */
 	int stack_fd;		/* its claim; -1: none */
 	bool own_stack;		/* this run brought it up */
 	struct fault_link *link;
@@ -287,14 +289,32 @@ static void go_first(void)
 		log_debug("no higher priority: %s", strerror(errno));
 }
 
+/* The one sink of a run: set before its threads, it follows r->log. */
+static void log_to_run(void *arg, enum log_level level, const char *text)
+{
+	struct run *r = arg;
+
+	log_to_stream(atomic_load(&r->log), level, text);
+}
+
 /* On a terminal the live view has the screen; what is logged goes to a file. */
-static void log_beside(const struct run *r)
+static void log_beside(struct run *r)
 {
 	AUTO_FREE char *path = mem_printf("%s/gameday.log", r->dir);
 	FILE *f = fopen(path, "ae");
 
 	if (f)
-		log_set_sink(log_to_stream, f);
+		atomic_store(&r->log, f);
+}
+
+/* When no thread of the run is left. */
+static void log_done(struct run *r)
+{
+	FILE *f = atomic_load(&r->log);
+
+	log_set_sink(log_to_stream, stderr);
+	if (f && f != stderr)
+		fclose(f);
 }
 
 /*
@@ -337,6 +357,8 @@ static int drill(struct run *r, struct err *err)
 
 	fill_env(r);
 	go_first();
+	atomic_store(&r->log, stderr);
+	log_set_sink(log_to_run, r);
 	if (!r->opts->quiet) {
 		r->live = live_new(stderr, terminal, r->opts->blind, r->plan);
 		args.line = live_line;
@@ -384,6 +406,7 @@ static void take_down(struct run *r)
 		fault_run_remove(r->id);
 	control_close(r->control);
 	drill_free(r->drill);
+	log_done(r);
 	live_free(r->live);
 	source_link_free(r->link_source);
 	fault_link_close(r->link);
@@ -411,7 +434,7 @@ static int outcome(struct run *r, int rc, const struct err *err)
 		cli_error(err);
 		return CLI_CANNOT_RUN;
 	}
-	return cli_report(r->dir, false, r->opts->json);
+	return cli_report(r->dir, r->opts->json);
 }
 
 int cli_run(struct plan *p, const struct cli_run_opts *o)
