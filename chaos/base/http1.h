@@ -30,6 +30,10 @@ struct http1_slice {		/* into the parser's own head buffer */
 	uint32_t off, len;
 };
 
+struct http1_field {		/* a header line */
+	struct http1_slice name, value;
+};
+
 struct http1_parser {
 	enum http1_kind kind;
 	enum http1_state state;
@@ -42,9 +46,7 @@ struct http1_parser {
 	int64_t content_length;	/* -1: none */
 	uint64_t body_seen;	/* bytes of body so far, without framing */
 	struct http1_slice method, target;	/* request */
-	struct {
-		struct http1_slice name, value;
-	} headers[HTTP1_HEADERS_MAX];
+	struct http1_field headers[HTTP1_HEADERS_MAX];
 	uint32_t n_headers;
 	struct buf head;	/* the head as read */
 	struct buf *body;	/* where the body goes; NULL: only counted */

@@ -10,13 +10,21 @@
 #include "chaos/base/log.h"
 #include "chaos/base/mem.h"
 
-enum { READ_SIZE = 65536 };
+enum {
+	READ_SIZE = 65536,
+	BODY_POOLED = 65536,	/* more is given back between exchanges */
+};
+
+/* An answer being read. */
+struct conn_reader {
+	struct http1_parser parser;
+	struct buf body;
+};
 
 static loop_io_fn conn_ready;
 
 void conn_host_init(struct conn_host *h, struct loop *loop,
-		    const struct endpoint *endpoints,
-		    void (*done)(struct conn *, int, enum load_cause))
+		    const struct endpoint *endpoints, conn_done_fn *done)
 {
 	*h = (struct conn_host){
 		.loop = loop,
@@ -28,40 +36,53 @@ void conn_host_init(struct conn_host *h, struct loop *loop,
 
 void conn_host_done(struct conn_host *h)
 {
-	for (size_t i = 0; i < h->n_parsers; i++) {
-		http1_done(h->parsers[i]);
-		mem_free(h->parsers[i]);
+	for (size_t i = 0; i < h->n_readers; i++) {
+		http1_done(&h->readers[i]->parser);
+		buf_done(&h->readers[i]->body);
+		mem_free(h->readers[i]);
 	}
-	mem_free(h->parsers);
+	mem_free(h->readers);
 	mem_free(h->buf);
 	*h = (struct conn_host){ 0 };
 }
 
-/* The parsers are shared: a user who thinks needs none. */
-static struct http1_parser *parser_get(struct conn_host *h, bool head)
+/* They are shared: a user who thinks needs none. */
+static struct conn_reader *reader_get(struct conn_host *h,
+				      const struct request *r)
 {
-	struct http1_parser *p;
+	struct conn_reader *reader;
 
-	if (h->n_parsers) {
-		p = h->parsers[--h->n_parsers];
-		http1_next(p);
+	if (h->n_readers) {
+		reader = h->readers[--h->n_readers];
+		http1_next(&reader->parser);
 	} else {
-		p = mem_alloc(sizeof(*p));
-		http1_init(p, HTTP1_RESPONSE);
+		reader = mem_alloc(sizeof(*reader));
+		http1_init(&reader->parser, HTTP1_RESPONSE);
+		buf_init(&reader->body, 0);
 	}
-	p->head_request = head;
-	return p;
+	reader->parser.head_request = r->head;
+	reader->parser.body = NULL;
+	if (r->keep & REQUEST_KEEP_BODY) {
+		if (reader->body.cap > BODY_POOLED)
+			buf_done(&reader->body);
+		buf_reset(&reader->body);
+		reader->body.max = r->keep_body ? r->keep_body
+						: REQUEST_KEEP_BODY_MAX;
+		reader->parser.body = &reader->body;
+	}
+	return reader;
 }
 
-static void parser_put(struct conn *c)
+/* What is in it stays valid until the next answer's first byte. */
+static void reader_put(struct conn *c)
 {
 	struct conn_host *h = c->host;
 
-	if (!c->parser)
+	if (!c->reader)
 		return;
-	(void)mem_grow(h->parsers, h->n_parsers, h->cap_parsers);
-	h->parsers[h->n_parsers++] = c->parser;
-	c->parser = NULL;
+	(void)mem_grow(h->readers, h->n_readers, h->cap_readers);
+	h->readers[h->n_readers++] = c->reader;
+	c->reader = NULL;
 }
 
 void conn_init(struct conn *c, struct conn_host *host)
@@ -89,7 +110,7 @@ static void drop(struct conn *c, bool reset)
 	}
 	c->io.fd = -1;
 	c->state = CONN_CLOSED;
-	parser_put(c);
+	reader_put(c);
 	out_drop(c);
 }
 
@@ -104,15 +125,14 @@ void conn_abort(struct conn *c)
 }
 
 /* The last thing that a function does: done may begin the next exchange. */
-static void finish(struct conn *c, int status, enum load_cause cause)
+static void fail(struct conn *c, enum load_cause cause, const char *why)
 {
-	c->host->done(c, status, cause);
-}
+	struct answer a = { .cause = cause, .why = why };
 
-static void fail(struct conn *c, enum load_cause cause)
-{
+	if (c->reader)
+		a.body_seen = c->reader->parser.body_seen;
 	drop(c, true);
-	finish(c, 0, cause);
+	c->host->done(c, &a);
 }
 
 static void watch(struct conn *c, unsigned events)
@@ -228,7 +248,7 @@ bool conn_request(struct conn *c, const struct request *r, const char *bytes,
 {
 	assert(c->state == CONN_CLOSED || c->state == CONN_IDLE);
 	c->has_sent = false;
-	c->head = r->head;
+	c->request = r;
 	if (c->state == CONN_IDLE && c->target != r->target)
 		conn_close(c);
 	/* Only after a pause: it costs a call, and a race is left anyway. */
@@ -251,12 +271,12 @@ static void connected(struct conn *c)
 
 	if (rc < 0) {
 		note_connect_error(c->host, -rc);
-		fail(c, LOAD_CONNECT);
+		fail(c, LOAD_CONNECT, NULL);
 		return;
 	}
 	c->state = CONN_SENDING;
 	if (send_some(c, c->out, c->out_len, &sent) < 0) {
-		fail(c, LOAD_RESET);
+		fail(c, LOAD_RESET, NULL);
 		return;
 	}
 	c->out_pos = (uint32_t)sent;
@@ -272,7 +292,7 @@ static void send_more(struct conn *c)
 
 	if (send_some(c, c->out + c->out_pos, c->out_len - c->out_pos,
 		      &sent) < 0) {
-		fail(c, LOAD_RESET);
+		fail(c, LOAD_RESET, NULL);
 		return;
 	}
 	c->out_pos += (uint32_t)sent;
@@ -280,52 +300,75 @@ static void send_more(struct conn *c)
 		sent_all(c);
 }
 
+static void answer_take(const struct conn *c, struct answer *a)
+{
+	const struct conn_reader *reader = c->reader;
+	const struct http1_parser *p = &reader->parser;
+
+	a->status = p->status;
+	a->body_seen = p->body_seen;
+	if (c->request->keep & REQUEST_KEEP_HEADERS) {
+		a->head = p->head.data;
+		a->fields = p->headers;
+		a->n_fields = p->n_headers;
+	}
+	if (c->request->keep & REQUEST_KEEP_BODY) {
+		a->body = reader->body.data ? reader->body.data : "";
+		a->body_len = reader->body.len;
+		a->body_cut = reader->body.overflow;
+	}
+}
+
 static void answered(struct conn *c, bool reusable)
 {
-	int status = c->parser->status;
+	struct answer a = { 0 };
 
-	if (reusable && c->state == CONN_READING && c->parser->keep_alive) {
-		parser_put(c);
+	answer_take(c, &a);
+	if (reusable && c->state == CONN_READING &&
+	    c->reader->parser.keep_alive) {
+		reader_put(c);
 		c->state = CONN_IDLE;
 		c->idle_mono = loop_mono(c->host->loop);
 	} else {
 		drop(c, false);
 	}
-	finish(c, status, 0);
+	c->host->done(c, &a);
 }
 
 static void peer_closed(struct conn *c)
 {
-	if (c->parser)
-		http1_eof(c->parser);
-	if (c->parser && c->parser->state == HTTP1_DONE)
+	if (c->reader)
+		http1_eof(&c->reader->parser);
+	if (c->reader && c->reader->parser.state == HTTP1_DONE)
 		answered(c, false);
 	else
-		fail(c, LOAD_RESET);
+		fail(c, LOAD_RESET, NULL);
 }
 
 static void receive(struct conn *c)
 {
 	struct conn_host *h = c->host;
 	ssize_t n = recv(c->io.fd, h->buf, READ_SIZE, 0);
+	struct http1_parser *p;
 	size_t used;
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n < 0) {
-		fail(c, LOAD_RESET);
+		fail(c, LOAD_RESET, NULL);
 		return;
 	}
 	if (n == 0) {
 		peer_closed(c);
 		return;
 	}
-	if (!c->parser)
-		c->parser = parser_get(h, c->head);
-	used = http1_feed(c->parser, h->buf, (size_t)n);
-	if (c->parser->state == HTTP1_ERROR)
-		fail(c, LOAD_PROTOCOL);
-	else if (c->parser->state == HTTP1_DONE)
+	if (!c->reader)
+		c->reader = reader_get(h, c->request);
+	p = &c->reader->parser;
+	used = http1_feed(p, h->buf, (size_t)n);
+	if (p->state == HTTP1_ERROR)
+		fail(c, LOAD_PROTOCOL, p->error);
+	else if (p->state == HTTP1_DONE)
 		answered(c, used == (size_t)n);
 }
 

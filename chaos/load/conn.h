@@ -13,21 +13,22 @@
 #ifndef GD_LOAD_CONN_H
 #define GD_LOAD_CONN_H
 
-#include "chaos/base/http1.h"
-#include "chaos/load/outcome.h"
+#include "chaos/load/answer.h"
 #include "chaos/load/request.h"
 
 struct conn;
+struct conn_reader;
+/* The exchange is over; it may begin the next one. */
+typedef void conn_done_fn(struct conn *c, const struct answer *a);
 
 /* What the connections of one thread share. */
 struct conn_host {
 	struct loop *loop;
 	const struct endpoint *endpoints;
-	/* The exchange is over: a status > 0, or 0 and the cause. */
-	void (*done)(struct conn *c, int status, enum load_cause cause);
+	conn_done_fn *done;
 	char *buf;		/* what is read at once */
-	struct http1_parser **parsers;	/* free ones */
-	size_t n_parsers, cap_parsers;
+	struct conn_reader **readers;	/* free ones */
+	size_t n_readers, cap_readers;
 	uint64_t connects, emfile, eaddrnotavail;
 	uint64_t open, open_max;
 };
@@ -39,26 +40,25 @@ enum conn_state {
 struct conn {
 	struct loop_io io;
 	struct conn_host *host;
-	struct http1_parser *parser;	/* from the answer's first byte on */
+	const struct request *request;	/* of the exchange */
+	struct conn_reader *reader;	/* from the answer's first byte on */
 	char *out;		/* what the kernel has not taken yet */
 	uint32_t out_len, out_pos;
 	uint16_t target;	/* of the descriptor */
 	uint8_t state;		/* enum conn_state */
-	bool head;		/* the request is a HEAD */
 	nsec_t sent;		/* drill ns; valid if has_sent */
 	nsec_t idle_mono;	/* since when it is idle */
 	bool has_sent;
 };
 
 void conn_host_init(struct conn_host *h, struct loop *loop,
-		    const struct endpoint *endpoints,
-		    void (*done)(struct conn *, int, enum load_cause));
+		    const struct endpoint *endpoints, conn_done_fn *done);
 void conn_host_done(struct conn_host *h);
 
 void conn_init(struct conn *c, struct conn_host *host);
 /*
- * Begins an exchange; the bytes are copied if they have to wait.  False: it
- * failed at once with *ret_cause, and done is not called.
+ * Begins an exchange; r outlives it, the bytes are copied if they have to wait.
+ * False: it failed at once with *ret_cause, and done is not called.
  */
 bool conn_request(struct conn *c, const struct request *r, const char *bytes,
 		  size_t len, enum load_cause *ret_cause);

@@ -28,9 +28,16 @@ int endpoint_resolve(const struct load_target *target,
 int endpoint_reach(const struct endpoint *ep, const struct load_target *target,
 		   struct err *err) MUST_CHECK;
 
+enum { REQUEST_KEEP_BODY_MAX = 1 << 20 };	/* if keep_body is 0 */
+
+/* What an engine is to keep of the answer, beside its status. */
+enum request_keep { REQUEST_KEEP_HEADERS = 1, REQUEST_KEEP_BODY = 2 };
+
 struct request {
 	const struct load_step *step;
 	size_t target;
+	unsigned keep;		/* enum request_keep, or'ed */
+	size_t keep_body;	/* bytes at most, with KEEP_BODY */
 	bool head;		/* HEAD: its answer has no body */
 	bool sends_length;
 	struct template start;	/* up to Content-Length */

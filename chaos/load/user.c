@@ -153,7 +153,7 @@ static void ask(struct user *u, const struct load_step *step, nsec_t intended)
 		ended(u, outcome_failed(cause), loop_now_fresh(w->loop));
 }
 
-void user_answered(struct conn *c, int status, enum load_cause cause)
+void user_answered(struct conn *c, const struct answer *a)
 {
 	struct user *u = LIST_ENTRY(c, struct user, conn);
 	nsec_t now = loop_now_fresh(u->group->worker->loop);
@@ -162,10 +162,10 @@ void user_answered(struct conn *c, int status, enum load_cause cause)
 	if (now - u->intended >= u->group->conf->timeout) {
 		conn_abort(c);	/* the user has given up just before */
 		o = outcome_failed(LOAD_TIMEOUT);
-	} else if (status) {
-		o = outcome_of_status(u->request->step, status);
+	} else if (a->status) {
+		o = outcome_of_status(u->request->step, a->status);
 	} else {
-		o = outcome_failed(cause);
+		o = outcome_failed(a->cause);
 	}
 	ended(u, o, now);
 }

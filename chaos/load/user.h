@@ -10,6 +10,7 @@
 #define GD_LOAD_USER_H
 
 #include "chaos/load/conn.h"
+#include "chaos/load/outcome.h"
 #include "chaos/load/script.h"
 #include "chaos/load/stats.h"
 
@@ -59,6 +60,6 @@ void user_leave(struct user *u);		/* closed */
 void user_arrive(struct user *u, const struct arrival *a, bool queued);
 /* At once, whatever it is in; what is out is censored. */
 void user_stop(struct user *u, nsec_t now);
-void user_answered(struct conn *c, int status, enum load_cause cause);
+void user_answered(struct conn *c, const struct answer *a);
 
 #endif

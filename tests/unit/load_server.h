@@ -9,6 +9,7 @@
 #ifndef GD_TESTS_LOAD_SERVER_H
 #define GD_TESTS_LOAD_SERVER_H
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
