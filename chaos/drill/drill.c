@@ -174,6 +174,7 @@ static int open_load(struct drill *d, struct err *err)
 		.loop = d->loop,
 		.clock = *loop_clock(d->loop),
 		.seed = (uint64_t)p->conf.seed,
+		.threads = d->args.threads,
 		.allow = p->allow,
 		.symbols = d->args.symbols,
 		.from = -p->conf.lead_in,
