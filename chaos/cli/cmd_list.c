@@ -87,7 +87,8 @@ static void list_functions(void)
 {
 	for (const struct expr_func *f = expr_funcs; f->name; f++)
 		printf("  %s\n", f->usage);
-	printf("  a scope is an API, all, or each; a gauge stands by its name\n"
+	printf("  a scope is an API, tag:NAME, all, or each; a gauge stands by "
+	       "its name\n"
 	       "  EXPR op VALUE [and|or ...] [for T] [within T]\n");
 }
 

@@ -11,6 +11,7 @@
 static void set_phase(struct drill *d, enum load_phase phase, nsec_t t)
 {
 	drill_record_hold(d, phase);
+	watch_phase(d->watch, phase, t);
 	if (d->load)
 		d->env->load->phase(d->load, phase, t);
 }

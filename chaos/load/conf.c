@@ -305,6 +305,13 @@ size_t load_conf_apis(const struct load_conf *c, const char *const **ret)
 	return c->n_apis;
 }
 
+void load_conf_scopes(const struct load_conf *c, struct load_scopes *ret)
+{
+	*ret = (struct load_scopes){
+		.apis = (const char *const *)c->apis, .n_apis = c->n_apis,
+	};
+}
+
 nsec_t load_conf_end(const struct load_conf *c)
 {
 	nsec_t end = stages_end(&c->groups[0].stages);
