@@ -352,7 +352,6 @@ static int drill(struct run *r, struct err *err)
 		.run_dir = r->dir,
 		.stack = r->stack,
 		.settle_real = 200 * NSEC_MS,
-		.threads = (unsigned)r->opts->threads,
 	};
 	int rc;
 

@@ -106,6 +106,16 @@ size_t conf_api(struct load_conf *c, const char *name)
 	return c->n_apis++;
 }
 
+int conf_api_use(struct load_conf *c, size_t api, bool beside, struct err *err)
+{
+	(beside ? c->beside : c->asked)[api] = true;
+	if (!c->beside[api] || !c->asked[api])
+		return 0;
+	return err_set(err, -EEXIST, "API '%s' cannot be both of requests and "
+		       "of an await, a poll or a group: give it a name of its "
+		       "own", c->apis[api]);
+}
+
 static void target_read(const struct scenario_section *s,
 			struct load_target *ret, struct errs *errs)
 {
@@ -186,10 +196,6 @@ static void group_journeys(const struct load_conf *c, struct load_group *g,
 		scenario_error(g->section, NULL, errs,
 			       "[load %s] has nothing to do: add a [journey "
 			       "NAME] with steps", g->name);
-	else if (g->n_journeys == n && sum <= 0)
-		scenario_error(g->section, names->n ? "journeys" : NULL, errs,
-			       "the weights of the journeys of [load %s] sum "
-			       "up to 0", g->name);
 }
 
 static void group_stages(struct load_group *g, const struct opt_strs *texts,
@@ -305,11 +311,9 @@ size_t load_conf_apis(const struct load_conf *c, const char *const **ret)
 	return c->n_apis;
 }
 
-void load_conf_scopes(const struct load_conf *c, struct load_scopes *ret)
+const bool *load_conf_beside(const struct load_conf *c)
 {
-	*ret = (struct load_scopes){
-		.apis = (const char *const *)c->apis, .n_apis = c->n_apis,
-	};
+	return c->beside;
 }
 
 nsec_t load_conf_end(const struct load_conf *c)

@@ -6,7 +6,9 @@
 #ifndef GD_LOAD_CONF_H
 #define GD_LOAD_CONF_H
 
+#include "chaos/load/cond.h"
 #include "chaos/load/dist.h"
+#include "chaos/load/inspect.h"
 #include "chaos/load/load.h"
 #include "chaos/load/stages.h"
 #include "chaos/load/template.h"
@@ -16,6 +18,14 @@ enum { LOAD_APIS_MAX = 64 };	/* load_final.censored, users' masks */
 struct load_target {
 	char *name, *url;
 	const struct scenario_section *section;
+};
+
+/* An await or a poll: the request is repeated until the condition holds. */
+struct load_follow {
+	bool beside;		/* await: the user goes on meanwhile */
+	nsec_t every, after;	/* drill ns; after: until the first */
+	nsec_t timeout;		/* from its start; 0: the [load]'s */
+	struct cond until;
 };
 
 /* A think time, or a request. */
@@ -30,6 +40,8 @@ struct load_step {
 	struct template body;
 	bool has_body, has_host, has_type;	/* header Host, Content-Type */
 	int expect_lo, expect_hi;	/* status; 0: by the outcome table */
+	struct inspect *inspect;	/* NULL: the status says all */
+	struct load_follow *follow;	/* NULL: it is asked once */
 };
 
 struct load_journey {
@@ -40,6 +52,9 @@ struct load_journey {
 	size_t n;
 	size_t first_think;	/* n: none */
 	size_t last_request;	/* there is one */
+	size_t n_asked;		/* requests that are no await and no poll */
+	char **captures;	/* names of the values that steps capture */
+	size_t n_captures;
 	struct load_step_info *infos;	/* of steps */
 	const struct scenario_section *section;
 };
@@ -71,6 +86,8 @@ struct load_conf {
 	size_t n_groups;
 	char **apis;
 	size_t n_apis;
+	/* By API: times of an await or poll, and no requests of a user. */
+	bool beside[LOAD_APIS_MAX], asked[LOAD_APIS_MAX];
 	size_t n_requests;
 };
 
@@ -83,7 +100,7 @@ extern const struct opt journey_opts[];
 struct journey_conf {
 	char *target;
 	double weight;
-	struct opt_strs step, header, body, expect;
+	struct opt_strs step, header, body, expect, capture;
 };
 
 /* conf.c. As load_draw_journey(), for one group. */
@@ -92,5 +109,8 @@ size_t group_draw_journey(const struct load_group *g, struct rng *rng);
 size_t conf_target(const struct load_conf *c, const char *name);
 /* Index of the API, added if it is new; LOAD_APIS_MAX: too many. */
 size_t conf_api(struct load_conf *c, const char *name);
+/* Notes what it is the time of; an API cannot be of both. */
+int conf_api_use(struct load_conf *c, size_t api, bool beside, struct err *err)
+	MUST_CHECK;
 
 #endif

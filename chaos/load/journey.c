@@ -11,7 +11,7 @@
 
 #include "chaos/base/mem.h"
 #include "chaos/base/opt.h"
-#include "chaos/load/conf.h"
+#include "chaos/load/journey.h"
 
 #define AT(type, field) offsetof(struct type, field)
 
@@ -25,9 +25,10 @@ const struct opt journey_opts[] = {
 	  .example = "32" },
 	{ .name = "step", .type = OPT_LINES, .off = AT(journey_conf, step),
 	  .flags = OPT_REQUIRED,
-	  .help = "'METHOD PATH [as API]', or 'think const|exp|uniform|normal|"
-		  "lognormal TIME…'; values: ${user} ${iteration} ${uuid} "
-		  "${rand.N}",
+	  .help = "'METHOD PATH [as API]'; 'think const|exp|uniform|normal|"
+		  "lognormal TIME…'; 'await|poll METHOD PATH until CONDITION "
+		  "[every 500ms] [after T] [timeout T] as API'; values: "
+		  "${user} ${iteration} ${uuid} ${rand.N} ${CAPTURED}",
 	  .example = "GET /balance?user=${user} as balance" },
 	{ .name = "header", .type = OPT_LINES,
 	  .off = AT(journey_conf, header),
@@ -41,17 +42,16 @@ const struct opt journey_opts[] = {
 	  .help = "status that is ok for the step above it: '200' or "
 		  "'200..299' (default: 2xx and 3xx)",
 	  .example = "200..204" },
+	{ .name = "capture", .type = OPT_LINES,
+	  .off = AT(journey_conf, capture),
+	  .help = "'NAME: json POINTER', 'NAME: header NAME' or 'NAME: regex "
+		  "RE' of the answer to the step above it: ${NAME} from then "
+		  "on; an ok answer without it has failed (check)",
+	  .example = "coupon: json /coupon" },
 	OPT_END
 };
 
-/* While one journey is read. */
-struct reader {
-	struct load_conf *c;
-	struct load_journey *j;
-	struct load_step *step;	/* the last request, or NULL */
-};
-
-static bool token_ok(const char *s, const char *also)
+bool token_ok(const char *s, const char *also)
 {
 	if (!*s)
 		return false;
@@ -61,89 +61,12 @@ static bool token_ok(const char *s, const char *also)
 	return true;
 }
 
-static int api_set(struct reader *r, struct load_step *step, const char *name,
-		   struct err *err)
+struct template_scope reader_scope(const struct reader *r)
 {
-	if (!token_ok(name, "_-."))
-		return err_set(err, -EINVAL,
-			       "API '%s': letters, digits, '_', '-' and '.' "
-			       "only", name);
-	if (strcmp(name, "all") == 0 || strcmp(name, "each") == 0)
-		return err_set(err, -EINVAL,
-			       "an API cannot be called '%s': in expressions "
-			       "that means every API", name);
-	step->api = conf_api(r->c, name);
-	if (step->api == LOAD_APIS_MAX)
-		return err_set(err, -E2BIG, "more than %d APIs",
-			       LOAD_APIS_MAX);
-	return 0;
-}
-
-static int method_check(const char *method, struct err *err)
-{
-	static const char *const known[] = { "GET", "POST", "PUT", "PATCH",
-					     "DELETE", "HEAD", "OPTIONS" };
-	const char *near;
-
-	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
-		if (strcmp(method, known[i]) == 0)
-			return 0;
-	near = opt_suggest(method, known, sizeof(known) / sizeof(*known));
-	return err_set(err, -EINVAL,
-		       "step '%s…' is neither a method nor 'think' (did you "
-		       "mean '%s'?)", method, near ? near : "GET");
-}
-
-/* rest: "METHOD PATH [as API]", cut up in place. */
-static int request_parse(struct reader *r, struct load_step *step, char *text,
-			 struct err *err)
-{
-	char *save, *method = strtok_r(text, " \t", &save);
-	char *path = strtok_r(NULL, " \t", &save);
-	char *as = strtok_r(NULL, " \t", &save);
-	char *api = strtok_r(NULL, " \t", &save);
-	int rc = method_check(method, err);
-
-	if (rc < 0)
-		return rc;
-	if (!path || path[0] != '/')
-		return err_set(err, -EINVAL,
-			       "step '%s %s': the path must begin with '/'",
-			       method, path ? path : "");
-	if ((as && strcmp(as, "as") != 0) || (as && !api) ||
-	    strtok_r(NULL, " \t", &save))
-		return err_set(err, -EINVAL,
-			       "step '%s %s …' is not of the form 'METHOD "
-			       "PATH [as API]'", method, path);
-	step->method = mem_strdup(method);
-	step->path = mem_strdup(path);
-	rc = api_set(r, step, api ? api : r->j->name, err);
-	return rc < 0 ? rc : template_parse(&step->path_t, path, err);
-}
-
-static int step_read(struct reader *r, const char *value, struct err *err)
-{
-	static const char word[] = "think";
-	size_t len = strlen(word);
-	AUTO_FREE char *text = mem_strdup(value + strspn(value, " \t"));
-	struct load_journey *j = r->j;
-	struct load_step *step;
-
-	j->steps = mem_realloc(j->steps, (j->n + 1) * sizeof(*j->steps));
-	step = &j->steps[j->n++];
-	*step = (struct load_step){ 0 };
-	r->step = NULL;
-	if (strncmp(text, word, len) == 0 &&
-	    (text[len] == '\0' || isspace((unsigned char)text[len]))) {
-		step->think = true;
-		len += strspn(text + len, " \t");
-		return dist_parse(text + len, &step->dist, err);
-	}
-	if (!*text)
-		return err_set(err, -EINVAL, "an empty step");
-	r->step = step;
-	step->request = r->c->n_requests++;
-	return request_parse(r, step, text, err);
+	return (struct template_scope){
+		.captures = (const char *const *)r->j->captures,
+		.n_captures = r->j->n_captures,
+	};
 }
 
 static int need_step(const struct reader *r, const char *what,
@@ -159,6 +82,7 @@ static int need_step(const struct reader *r, const char *what,
 static int header_read(struct reader *r, const char *value, struct err *err)
 {
 	const char *colon = strchr(value, ':');
+	struct template_scope scope = reader_scope(r);
 	AUTO_FREE char *name = NULL;
 	int rc = need_step(r, "a header", err);
 
@@ -179,13 +103,14 @@ static int header_read(struct reader *r, const char *value, struct err *err)
 			       "header '%s' is set by the load engine", name);
 	r->step->has_host |= strcasecmp(name, "Host") == 0;
 	r->step->has_type |= strcasecmp(name, "Content-Type") == 0;
-	rc = template_parse(&r->step->headers, value, err);
+	rc = template_parse(&r->step->headers, value, &scope, err);
 	template_add(&r->step->headers, "\r\n", 2);
 	return rc;
 }
 
 static int body_read(struct reader *r, const char *value, struct err *err)
 {
+	struct template_scope scope = reader_scope(r);
 	int rc = need_step(r, "a body", err);
 
 	if (rc < 0)
@@ -193,7 +118,7 @@ static int body_read(struct reader *r, const char *value, struct err *err)
 	if (r->step->has_body)
 		return err_set(err, -EEXIST, "a second body of the same step");
 	r->step->has_body = true;
-	return template_parse(&r->step->body, value, err);
+	return template_parse(&r->step->body, value, &scope, err);
 }
 
 static int expect_read(struct reader *r, const char *value, struct err *err)
@@ -202,6 +127,9 @@ static int expect_read(struct reader *r, const char *value, struct err *err)
 
 	if (rc < 0)
 		return rc;
+	if (r->step->follow)
+		return err_set(err, -EINVAL, "an await or a poll says what it "
+			       "expects with 'until'");
 	if (sscanf(value, "%3d..%3d%n", &lo, &hi, &used) != 2 ||
 	    value[used]) {
 		used = 0;
@@ -218,11 +146,49 @@ static int expect_read(struct reader *r, const char *value, struct err *err)
 	return 0;
 }
 
+/* Index of the name among the journey's, added if it is new. */
+static size_t capture_slot(struct load_journey *j, const char *name)
+{
+	for (size_t i = 0; i < j->n_captures; i++)
+		if (strcmp(j->captures[i], name) == 0)
+			return i;
+	j->captures = mem_realloc(j->captures,
+				  (j->n_captures + 1) * sizeof(char *));
+	j->captures[j->n_captures] = mem_strdup(name);
+	return j->n_captures++;
+}
+
+static int capture_read(struct reader *r, const char *value, struct err *err)
+{
+	AUTO_FREE char *name = NULL;
+	struct inspect *in;
+	struct capture *c;
+	int rc = need_step(r, "a capture", err);
+
+	if (rc < 0)
+		return rc;
+	if (r->step->follow && r->step->follow->beside)
+		return err_set(err, -EINVAL, "an await captures nothing: the "
+			       "user does not wait for it (a poll does)");
+	if (!r->step->inspect)
+		r->step->inspect = mem_zalloc(sizeof(*in));
+	in = r->step->inspect;
+	in->captures = mem_realloc(in->captures,
+				   (in->n_captures + 1) * sizeof(*c));
+	c = &in->captures[in->n_captures++];
+	*c = (struct capture){ 0 };
+	rc = capture_parse(value, c, &name, err);
+	if (rc == 0)
+		c->slot = capture_slot(r->j, name);
+	return rc;
+}
+
 static const struct {
 	const char *key;
 	int (*read)(struct reader *r, const char *value, struct err *err);
 } keys[] = {
 	{ "body", body_read },
+	{ "capture", capture_read },
 	{ "expect", expect_read },
 	{ "header", header_read },
 	{ "step", step_read },
@@ -239,6 +205,27 @@ static void entry_read(struct reader *r, const struct scenario_entry *e,
 			errs_add(errs, e->file, e->line, "%s", err.msg);
 }
 
+static struct load_step_info info_of(const struct load_step *step,
+				     const struct load_conf *c)
+{
+	const struct load_follow *f = step->follow;
+
+	if (step->think)
+		return (struct load_step_info){
+			.kind = LOAD_THINK,
+			.think_mean_s = dist_mean_s(&step->dist),
+		};
+	return (struct load_step_info){
+		.kind = !f ? LOAD_REQUEST : f->beside ? LOAD_AWAIT : LOAD_POLL,
+		.api = step->api < c->n_apis ? c->apis[step->api] : NULL,
+		.method = step->method,
+		.path = step->path,
+		.every = f ? f->every : 0,
+		.after = f ? f->after : 0,
+		.timeout = f ? f->timeout : 0,
+	};
+}
+
 /* What follows from the steps. */
 static void journey_finish(struct load_journey *j, const struct load_conf *c)
 {
@@ -247,17 +234,11 @@ static void journey_finish(struct load_journey *j, const struct load_conf *c)
 	for (size_t i = 0; i < j->n; i++) {
 		const struct load_step *step = &j->steps[i];
 
-		if (step->think) {
-			if (j->first_think == j->n)
-				j->first_think = i;
-			j->infos[i].think_mean_s = dist_mean_s(&step->dist);
-			continue;
-		}
-		j->last_request = i;
-		j->infos[i].api = step->api < c->n_apis ? c->apis[step->api]
-							: NULL;
-		j->infos[i].method = step->method;
-		j->infos[i].path = step->path;
+		j->infos[i] = info_of(step, c);
+		if (!step->think)
+			j->last_request = i;
+		else if (j->first_think == j->n)
+			j->first_think = i;
 	}
 }
 
@@ -289,6 +270,11 @@ void journey_read(struct load_conf *c, const struct scenario_section *s,
 	};
 	scenario_fill(s, journey_opts, &conf, errs);
 	ret->weight = conf.weight;
+	if (ret->weight == 0)
+		scenario_error(s, "weight", errs, "[journey %s] has weight 0 "
+			       "and would never be run: take it out, or name "
+			       "the others in 'journeys' of the [load]",
+			       ret->name);
 	target_find(c, ret, s, conf.target, errs);
 	for (size_t i = 0; i < s->n; i++)
 		entry_read(&r, &s->v[i], errs);
@@ -301,15 +287,11 @@ void journey_read(struct load_conf *c, const struct scenario_section *s,
 
 void journey_done(struct load_journey *j)
 {
-	for (size_t i = 0; i < j->n; i++) {
-		struct load_step *step = &j->steps[i];
-
-		mem_free(step->method);
-		mem_free(step->path);
-		template_done(&step->path_t);
-		template_done(&step->headers);
-		template_done(&step->body);
-	}
+	for (size_t i = 0; i < j->n; i++)
+		step_done(&j->steps[i]);
+	for (size_t i = 0; i < j->n_captures; i++)
+		mem_free(j->captures[i]);
+	mem_free(j->captures);
 	mem_free(j->steps);
 	mem_free(j->infos);
 	mem_free(j->name);

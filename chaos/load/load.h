@@ -33,8 +33,11 @@ void load_conf_read(const struct scenario *sc, struct load_conf **ret,
 void load_conf_free(struct load_conf *c);
 /* API names (steps' "as NAME"), in the order of the file. */
 size_t load_conf_apis(const struct load_conf *c, const char *const **ret);
-/* The same with tags; lives as long as the conf. */
-void load_conf_scopes(const struct load_conf *c, struct load_scopes *ret);
+/*
+ * By API: beside the requests, for it is the time of an await or poll.  Such
+ * ones are in no sum over all APIs, and no part of the throughput.
+ */
+const bool *load_conf_beside(const struct load_conf *c);
 nsec_t load_conf_end(const struct load_conf *c);	/* last stage */
 /* Planned users (closed) or arrivals/s (open) at a drill time; pure. */
 double load_conf_users(const struct load_conf *c, nsec_t t);
@@ -42,10 +45,15 @@ double load_conf_rate(const struct load_conf *c, nsec_t t);
 double load_conf_max_users(const struct load_conf *c);
 
 /* What the simulator and the plan may read: journeys flattened. */
+enum load_step_kind { LOAD_THINK, LOAD_REQUEST, LOAD_AWAIT, LOAD_POLL };
+
 struct load_step_info {
+	enum load_step_kind kind;
 	const char *api;	/* NULL: a think step */
 	const char *method, *path;
 	double think_mean_s;
+	/* Await and poll, drill ns; timeout 0: load_conf_timeout(). */
+	nsec_t every, after, timeout;
 };
 size_t load_conf_journeys(const struct load_conf *c);
 double load_conf_journey(const struct load_conf *c, size_t j,
@@ -83,7 +91,10 @@ struct load_final {
 	double open_planned, open_achieved;	/* arrivals; 0: closed only */
 	double fd_share, port_share;		/* highest use, 0..1 */
 	uint64_t emfile, eaddrnotavail;
-	uint64_t connects, users_max, requests;
+	uint64_t connects, users_max;
+	uint64_t requests;	/* of users; no awaits and polls */
+	uint64_t polls;		/* HTTP requests that those sent */
+	uint64_t skipped[64];	/* by API: steps without a captured value */
 	uint64_t censored[64];	/* by API: unanswered or unsent at the end */
 	uint64_t users_affected;/* distinct users with a failed request */
 	struct load_users_row *users;	/* the caller's: copy it */

@@ -120,9 +120,12 @@ static void request_init(struct request *r, const struct load_step *step,
 
 	r->step = step;
 	r->target = target;
-	r->engine = ep->engine;
 	r->head = strcmp(step->method, "HEAD") == 0;
 	r->sends_length = sends_length(step);
+	r->keep = inspect_keep(step->inspect);
+	if (step->follow)
+		r->keep |= cond_keep(&step->follow->until);
+	r->keep_body = REQUEST_KEEP_BODY_MAX;
 	add_text(t, step->method);
 	add_text(t, " ");
 	add_text(t, ep->prefix);

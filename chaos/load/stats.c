@@ -97,7 +97,7 @@ void stats_due(struct stats *s, struct stats_user *u, size_t api,
 {
 	s->rows[index_of(api, phase)].due++;
 	s->users[index_of(api, phase)].raw++;
-	s->requests++;
+	s->requests += !(s->beside && s->beside[api]);
 	u->asked[phase] |= UINT64_C(1) << api;
 }
 
@@ -134,6 +134,11 @@ void stats_censored(struct stats *s, size_t api, enum load_phase phase,
 {
 	hist_record(s->rows[index_of(api, phase)].response, elapsed);
 	s->censored[api]++;
+}
+
+void stats_skipped(struct stats *s, size_t api)
+{
+	s->skipped[api]++;
 }
 
 void stats_fold(struct stats *s, struct stats_user *u)

@@ -30,8 +30,10 @@ struct stats {
 	int64_t second;			/* the current one */
 	struct load_row *rows;		/* [api * LOAD_PHASES + phase] */
 	struct hist *send_lag;		/* real ns */
+	const bool *beside;		/* by API, no requests; NULL: none */
 	uint64_t requests, users_affected;
 	uint64_t censored[LOAD_APIS_MAX];
+	uint64_t skipped[LOAD_APIS_MAX];
 	struct load_users_row *users;	/* as rows; totals of the run */
 	/* Takes the snapshot that a second's end makes. */
 	void (*flush)(void *arg, struct load_snapshot *s);
@@ -53,6 +55,8 @@ void stats_end(struct stats *s, struct stats_user *u, size_t api,
 	       enum load_phase phase, struct outcome o, struct stats_times t);
 void stats_censored(struct stats *s, size_t api, enum load_phase phase,
 		    nsec_t elapsed);
+/* A step that lacked a captured value: it was not due. */
+void stats_skipped(struct stats *s, size_t api);
 /* Adds a user or an arrival that is through to the totals, and zeroes it. */
 void stats_fold(struct stats *s, struct stats_user *u);
 

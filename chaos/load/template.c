@@ -70,9 +70,42 @@ static int rand_parse(const char *name, struct template *t, struct err *err)
 	return 0;
 }
 
-static int name_parse(const char *name, struct template *t, struct err *err)
+static bool capture_parsed(const char *name, struct template *t,
+			   const struct template_scope *scope)
 {
-	const char *near;
+	for (size_t i = 0; scope && i < scope->n_captures; i++) {
+		if (strcmp(name, scope->captures[i]) != 0)
+			continue;
+		*piece_add(t) = (struct template_piece){
+			.kind = TEMPLATE_CAPTURE, .n = i,
+		};
+		return true;
+	}
+	return false;
+}
+
+static int name_unknown(const char *name, const struct template_scope *scope,
+			struct err *err)
+{
+	size_t n = scope ? scope->n_captures : 0;
+	const char **all = mem_calloc(n + N_NAMES, sizeof(*all)), *near;
+
+	for (size_t i = 0; i < n + N_NAMES; i++)
+		all[i] = i < N_NAMES ? names[i] : scope->captures[i - N_NAMES];
+	near = opt_suggest(name, all, n + N_NAMES);
+	mem_free(all);
+	if (near)
+		return err_set(err, -EINVAL,
+			       "unknown value '${%s}' (did you mean '${%s}'?)",
+			       name, near);
+	return err_set(err, -EINVAL, "unknown value '${%s}': there are "
+		       "${user}, ${iteration}, ${uuid}, ${rand.N}, and what a "
+		       "step above has captured", name);
+}
+
+static int name_parse(const char *name, struct template *t,
+		      const struct template_scope *scope, struct err *err)
+{
 
 	if (strncmp(name, "rand.", 5) == 0)
 		return rand_parse(name, t, err);
@@ -82,16 +115,19 @@ static int name_parse(const char *name, struct template *t, struct err *err)
 			return 0;
 		}
 	}
-	near = opt_suggest(name, names, N_NAMES);
-	if (near)
-		return err_set(err, -EINVAL,
-			       "unknown value '${%s}' (did you mean '${%s}'?)",
-			       name, near);
-	return err_set(err, -EINVAL, "unknown value '${%s}': there are "
-		       "${user}, ${iteration}, ${uuid}, ${rand.N}", name);
+	if (capture_parsed(name, t, scope))
+		return 0;
+	return name_unknown(name, scope, err);
 }
 
-int template_parse(struct template *t, const char *text, struct err *err)
+void template_encode(struct template *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		t->v[i].encode = t->v[i].kind == TEMPLATE_CAPTURE;
+}
+
+int template_parse(struct template *t, const char *text,
+		   const struct template_scope *scope, struct err *err)
 {
 	for (;;) {
 		const char *open = strstr(text, "${"), *close;
@@ -108,7 +144,7 @@ int template_parse(struct template *t, const char *text, struct err *err)
 			return err_set(err, -EINVAL,
 				       "'%s' has no closing brace", open);
 		name = mem_strndup(open + 2, (size_t)(close - open - 2));
-		rc = name_parse(name, t, err);
+		rc = name_parse(name, t, scope, err);
 		if (rc < 0)
 			return rc;
 		text = close + 1;
@@ -175,6 +211,35 @@ static void add_rand(struct template_values *values, uint64_t n,
 	add_number(out, x);
 }
 
+/* What RFC 3986 has no place for; a '%' is taken for an encoding's. */
+static void add_encoded(const char *s, struct buf *out)
+{
+	static const char illegal[] = " \"<>\\^`{|}";
+
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c <= ' ' || c >= 0x7f || strchr(illegal, c))
+			buf_addf(out, "%%%02X", c);
+		else
+			buf_add(out, s, 1);
+	}
+}
+
+static void add_captured(struct template_values *values,
+			 const struct template_piece *p, struct buf *out)
+{
+	const struct captured *c = values->captured;
+	const char *s = c && p->n < c->n ? c->v[p->n] : NULL;
+
+	if (!s)
+		values->missing = true;
+	else if (p->encode)
+		add_encoded(s, out);
+	else
+		buf_adds(out, s);
+}
+
 void template_render(const struct template *t, struct template_values *values,
 		     struct buf *out)
 {
@@ -198,6 +263,9 @@ void template_render(const struct template *t, struct template_values *values,
 			break;
 		case TEMPLATE_RAND:
 			add_rand(values, p->n, out);
+			break;
+		case TEMPLATE_CAPTURE:
+			add_captured(values, p, out);
 			break;
 		}
 	}

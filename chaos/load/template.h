@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Text with values of a user in it: ${user} ${iteration} ${uuid} ${rand.N}.
- * Compiled once; rendered for every request.
+ * Text with values of a user in it: ${user} ${iteration} ${uuid} ${rand.N}, and
+ * ${NAME} of what it has captured.  Compiled once; rendered for every request.
  */
 #ifndef GD_LOAD_TEMPLATE_H
 #define GD_LOAD_TEMPLATE_H
@@ -13,6 +13,7 @@
 #include "chaos/base/buf.h"
 #include "chaos/base/err.h"
 #include "chaos/base/rng.h"
+#include "chaos/load/capture.h"
 
 enum template_kind {
 	TEMPLATE_TEXT,
@@ -20,18 +21,26 @@ enum template_kind {
 	TEMPLATE_ITERATION,	/* of its journeys, from 1 */
 	TEMPLATE_UUID,		/* version 4; the same within a request */
 	TEMPLATE_RAND,		/* 1 to n, a new one at each place */
+	TEMPLATE_CAPTURE,	/* the n-th of the journey's */
 };
 
 struct template_piece {
 	enum template_kind kind;
 	char *text;		/* owned; TEMPLATE_TEXT */
 	size_t len;
-	uint64_t n;		/* TEMPLATE_RAND */
+	uint64_t n;		/* TEMPLATE_RAND, TEMPLATE_CAPTURE */
+	bool encode;		/* percent-encode what a URL cannot hold */
 };
 
 struct template {
 	struct template_piece *v;
 	size_t n;
+};
+
+/* Names beside the built-in ones, while a journey is read. */
+struct template_scope {
+	const char *const *captures;
+	size_t n_captures;
 };
 
 /* What one request's render draws on. */
@@ -41,10 +50,16 @@ struct template_values {
 	uint64_t *digest;	/* takes in every draw; may be NULL */
 	bool has_uuid;		/* zeroed to begin */
 	char uuid[36];
+	const struct captured *captured;	/* may be NULL: there is none */
+	bool missing;		/* set: a captured value is not there */
 };
 
-int template_parse(struct template *t, const char *text, struct err *err)
-	MUST_CHECK;	/* appends; t is zeroed to begin */
+/* Appends; t is zeroed to begin. scope may be NULL. */
+int template_parse(struct template *t, const char *text,
+		   const struct template_scope *scope, struct err *err)
+	MUST_CHECK;
+/* Its values are for a URL: what that cannot hold is percent-encoded. */
+void template_encode(struct template *t);
 void template_add(struct template *t, const char *text, size_t len);
 void template_append(struct template *t, const struct template *more);
 void template_done(struct template *t);

@@ -126,19 +126,28 @@ static void add_users(struct load_final *f, const struct stats *s)
 		f->users[i].unserved += s->users[i].unserved;
 		f->users[i].raw += s->users[i].raw;
 	}
-	for (size_t i = 0; i < s->n_apis; i++)
+	for (size_t i = 0; i < s->n_apis; i++) {
 		f->censored[i] += s->censored[i];
+		f->skipped[i] += s->skipped[i];
+	}
 	f->users_affected += s->users_affected;
 	f->requests += s->requests;
+}
+
+static void add_host(struct load_final *f, const struct conn_host *h)
+{
+	f->emfile += h->emfile;
+	f->eaddrnotavail += h->eaddrnotavail;
+	f->connects += h->connects;
 }
 
 static void add_worker(struct load_final *f, const struct worker *w)
 {
 	add_users(f, &w->stats);
 	f->cpu_max_5s = fmax(f->cpu_max_5s, w->cpu_max);
-	f->emfile += w->host.emfile;
-	f->eaddrnotavail += w->host.eaddrnotavail;
-	f->connects += w->host.connects;
+	add_host(f, &w->host);
+	add_host(f, &w->followers.host);
+	f->polls += w->followers.polls;
 	f->users_max += w->users_max;
 	f->decisions += w->digest;
 	for (size_t i = 0; i < w->n_groups; i++) {
@@ -157,7 +166,8 @@ static void final_make(const struct run *run, struct load_final *f)
 	for (unsigned k = 0; k < run->n_workers; k++) {
 		add_worker(f, &run->workers[k]);
 		hist_merge(lag, run->workers[k].stats.send_lag);
-		open += run->workers[k].host.open_max;
+		open += run->workers[k].host.open_max +
+			run->workers[k].followers.host.open_max;
 	}
 	f->send_lag_p99 = hist_percentile(lag, 99);
 	f->send_lag_max = hist_max(lag);

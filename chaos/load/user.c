@@ -3,7 +3,6 @@
 #include "chaos/load/user.h"
 
 #include "chaos/base/mem.h"
-#include "chaos/load/engine.h"
 #include "chaos/load/worker.h"
 
 /*
@@ -13,7 +12,7 @@
 static const nsec_t KNOCK_REAL = 10 * NSEC_MS;
 
 static loop_timer_fn user_timer;
-static void ask(struct user *u, const struct load_step *step, nsec_t intended);
+static bool ask(struct user *u, const struct load_step *step, nsec_t intended);
 
 struct user *user_new(struct worker_group *group, uint64_t number)
 {
@@ -32,7 +31,8 @@ void user_free(struct user *u)
 {
 	if (!u)
 		return;
-	engine_close(&u->conn);
+	conn_close(&u->conn);
+	captured_done(&u->captured);
 	mem_free(u);
 }
 
@@ -50,7 +50,7 @@ static void away(struct user *u)
 	u->leaving = false;
 	u->state = USER_AWAY;
 	loop_timer_stop(u->group->worker->loop, &u->timer);
-	engine_close(&u->conn);
+	conn_close(&u->conn);
 }
 
 static void arrival_over(struct user *u)
@@ -61,29 +61,44 @@ static void arrival_over(struct user *u)
 	arrivals_user_free(&u->group->arrivals, u);
 }
 
-/* What comes after something that ended at t. */
-static void proceed(struct user *u, nsec_t t)
+/* Values are captured for one run through a journey. */
+static void captured_check(struct user *u)
+{
+	if (u->captured.v && u->captured_in != u->script.iteration)
+		captured_forget(&u->captured);
+	u->captured_in = u->script.iteration;
+}
+
+/* The next thing at t. False: it took no time, and the next one is due. */
+static bool proceed_one(struct user *u, nsec_t t)
 {
 	struct script_action action;
 
 	script_next(&u->script, u->group->worker->args.conf, u->group->conf,
 		    &action);
+	captured_check(u);
 	switch (action.kind) {
 	case SCRIPT_THINK:
 		think(u, t, action.think);
 		break;
 	case SCRIPT_REQUEST:
-		if (u->not_before > t) {
-			u->next = action.step;
-			think(u, u->not_before, 0);
-		} else {
-			ask(u, action.step, t);
-		}
+		if (u->not_before <= t)
+			return ask(u, action.step, t);
+		u->next = action.step;
+		think(u, u->not_before, 0);
 		break;
 	case SCRIPT_END:
 		arrival_over(u);
 		break;
 	}
+	return true;
+}
+
+/* What comes after something that ended at t. */
+static void proceed(struct user *u, nsec_t t)
+{
+	while (!proceed_one(u, t))
+		;
 }
 
 static void ended(struct user *u, struct outcome o, nsec_t now)
@@ -126,7 +141,33 @@ static void count_due(struct user *u, size_t api, nsec_t intended, nsec_t now)
 		    drill_span_to_real(&w->args.clock, now - intended));
 }
 
-static void ask(struct user *u, const struct load_step *step, nsec_t intended)
+/* An await or a poll. As ask(). */
+static bool follow(struct user *u, const struct load_step *step,
+		   nsec_t intended)
+{
+	struct worker *w = u->group->worker;
+	const struct request *r = &w->args.requests[step->request];
+	struct template_values values;
+	const char *bytes;
+	size_t len;
+
+	script_values(&u->script, &values);
+	values.captured = &u->captured;
+	bytes = request_render(r, &values, &w->out, &w->scratch, &len);
+	if (values.missing) {
+		stats_skipped(&w->stats, step->api);
+		return false;
+	}
+	u->follower = follower_start(&w->followers, u, r, bytes, len,
+				     intended);
+	if (step->follow->beside)
+		return false;
+	u->state = USER_POLLING;
+	return true;
+}
+
+/* False: nothing was asked that the user waits for. */
+static bool ask(struct user *u, const struct load_step *step, nsec_t intended)
 {
 	struct worker *w = u->group->worker;
 	nsec_t now = loop_now_fresh(w->loop);
@@ -136,22 +177,52 @@ static void ask(struct user *u, const struct load_step *step, nsec_t intended)
 	const char *bytes;
 	size_t len;
 
+	if (step->follow)
+		return follow(u, step, intended);
 	u->request = &w->args.requests[step->request];
+	/* Always: what is drawn must not depend on what happens. */
+	script_values(&u->script, &values);
+	values.captured = &u->captured;
+	bytes = request_render(u->request, &values, &w->out, &w->scratch, &len);
+	if (values.missing) {
+		stats_skipped(&w->stats, step->api);
+		return false;
+	}
 	u->intended = intended;
 	u->state = USER_ASKING;
 	u->conn.has_sent = false;
 	w->in_flight++;
 	count_due(u, step->api, intended, now);
-	/* Always: what is drawn must not depend on what happens. */
-	script_values(&u->script, &values);
-	bytes = request_render(u->request, &values, &w->out, &w->scratch, &len);
 	if (now >= deadline) {
 		ended(u, outcome_failed(LOAD_TIMEOUT), now);
-		return;
+		return true;
 	}
 	loop_timer_at(w->loop, &u->timer, deadline);
-	if (!engine_request(&u->conn, u->request, bytes, len, &cause))
+	if (!conn_request(&u->conn, u->request, bytes, len, &cause))
 		ended(u, outcome_failed(cause), loop_now_fresh(w->loop));
+	return true;
+}
+
+void user_inspect(struct user *u, const struct load_step *step,
+		  const struct answer *a, nsec_t response, struct outcome *o)
+{
+	size_t slots = u->group->worker->args.conf
+			       ->journeys[u->script.journey].n_captures;
+
+	if (step->inspect && o->kind == OUTCOME_OK &&
+	    !inspect_run(step->inspect, a, response, &u->captured, slots)) {
+		*o = outcome_failed(LOAD_CHECK);
+		o->answered = true;
+	}
+}
+
+void user_followed(struct user *u, nsec_t now)
+{
+	u->follower = NULL;
+	if (u->leaving)
+		away(u);
+	else
+		proceed(u, now);
 }
 
 void user_answered(struct conn *c, const struct answer *a)
@@ -160,11 +231,18 @@ void user_answered(struct conn *c, const struct answer *a)
 	nsec_t now = loop_now_fresh(u->group->worker->loop);
 	struct outcome o;
 
+	if (u->state == USER_POLLING) {
+		follower_answered(u->follower, a);
+		return;
+	}
 	if (now - u->intended >= u->group->conf->timeout) {
-		engine_abort(c);	/* the user has given up just before */
+		conn_abort(c);	/* the user has given up just before */
 		o = outcome_failed(LOAD_TIMEOUT);
 	} else if (a->status) {
 		o = outcome_of_status(u->request->step, a->status);
+		if (u->request->step->inspect)
+			user_inspect(u, u->request->step, a, now - u->intended,
+				     &o);
 	} else {
 		o = outcome_failed(a->cause);
 	}
@@ -178,14 +256,12 @@ static void user_timer(struct loop *loop, struct loop_timer *timer, void *arg)
 
 	(void)timer;
 	if (u->state == USER_ASKING) {
-		engine_abort(&u->conn);
+		conn_abort(&u->conn);
 		ended(u, outcome_failed(LOAD_TIMEOUT), loop_now_fresh(loop));
 		return;
 	}
 	u->next = NULL;
-	if (next)
-		ask(u, next, u->intended);
-	else
+	if (!next || !ask(u, next, u->intended))
 		proceed(u, u->intended);
 }
 
@@ -203,7 +279,7 @@ void user_join(struct user *u, nsec_t now)
 
 void user_leave(struct user *u)
 {
-	if (u->state == USER_ASKING)
+	if (u->state == USER_ASKING || u->state == USER_POLLING)
 		u->leaving = true;
 	else if (u->state == USER_THINKING)
 		away(u);
@@ -215,6 +291,7 @@ void user_arrive(struct user *u, const struct arrival *a, bool queued)
 
 	script_init(&u->script, g->conf, g->worker->args.seed,
 		    g->conf->first_user + a->index);
+	captured_forget(&u->captured);
 	u->queued = queued;
 	u->phase = a->phase;
 	u->not_before = INT64_MIN;	/* arrivals have their own pace */
@@ -232,7 +309,7 @@ static void stop_unsent(struct user *u, nsec_t now)
 
 	if (!u->next)
 		script_next(&ahead, g->worker->args.conf, g->conf, &action);
-	if (action.kind != SCRIPT_REQUEST)
+	if (action.kind != SCRIPT_REQUEST || action.step->follow)
 		return;
 	stats_due(stats, &u->seen, action.step->api, phase);
 	stats_censored(stats, action.step->api, phase, now - u->intended);
@@ -246,13 +323,14 @@ void user_stop(struct user *u, nsec_t now)
 		stats_censored(&w->stats, u->request->step->api,
 			       (enum load_phase)u->phase, now - u->intended);
 		w->in_flight--;
-		engine_abort(&u->conn);
+		conn_abort(&u->conn);
 	} else if (u->state == USER_THINKING && u->intended <= now) {
 		stop_unsent(u, now);
 	}
 	u->state = USER_AWAY;
 	u->request = NULL;
+	u->follower = NULL;
 	loop_timer_stop(w->loop, &u->timer);
-	engine_close(&u->conn);
+	conn_close(&u->conn);
 	stats_fold(&w->stats, &u->seen);
 }

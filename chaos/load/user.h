@@ -5,11 +5,13 @@
  * open one it runs one arrival after the other.
  *
  *	away → thinking → asking → thinking …
+ *	                  polling
  */
 #ifndef GD_LOAD_USER_H
 #define GD_LOAD_USER_H
 
 #include "chaos/load/conn.h"
+#include "chaos/load/follow.h"
 #include "chaos/load/outcome.h"
 #include "chaos/load/script.h"
 #include "chaos/load/stats.h"
@@ -29,6 +31,7 @@ enum user_state {
 	USER_AWAY,		/* or a pooled one without an arrival */
 	USER_THINKING,		/* until the timer */
 	USER_ASKING,		/* request is out; the timer is its deadline */
+	USER_POLLING,		/* its follower's timer and answers */
 };
 
 struct user {
@@ -49,6 +52,9 @@ struct user {
 	bool resume;		/* went away thinking: thinks that again */
 	bool queued;		/* the arrival had waited: its first request */
 				/* is counted as due already */
+	struct captured captured;
+	uint32_t captured_in;	/* the iteration */
+	struct follower *follower;	/* USER_POLLING */
 	struct user *next_free;
 };
 
@@ -61,5 +67,9 @@ void user_arrive(struct user *u, const struct arrival *a, bool queued);
 /* At once, whatever it is in; what is out is censored. */
 void user_stop(struct user *u, nsec_t now);
 void user_answered(struct conn *c, const struct answer *a);
+/* What the step looks at in its answer; an ok outcome may become a failed. */
+void user_inspect(struct user *u, const struct load_step *step,
+		  const struct answer *a, nsec_t response, struct outcome *o);
+void user_followed(struct user *u, nsec_t now);	/* its poll is over */
 
 #endif

@@ -225,6 +225,7 @@ static void stop(struct worker *w)
 	loop_timer_stop(w->loop, &w->ramp);
 	loop_timer_stop(w->loop, &w->second);
 	loop_timer_stop(w->loop, &w->cpu);
+	followers_stop(&w->followers, now);
 	for (size_t i = 0; i < w->n_groups; i++) {
 		struct worker_group *g = &w->groups[i];
 
@@ -312,6 +313,8 @@ int worker_init(struct worker *w, const struct worker_args *args,
 	loop_set_clock(w->loop, &args->clock);
 	conn_host_init(&w->host, w->loop, args->endpoints, user_answered);
 	stats_init(&w->stats, args->conf->n_apis, args->from);
+	followers_init(&w->followers, w);
+	w->stats.beside = args->conf->beside;
 	w->stats.flush = flush;
 	w->stats.arg = w;
 	for (size_t p = 0; p < LOAD_PHASES; p++)
@@ -334,6 +337,7 @@ void worker_done(struct worker *w)
 		arrivals_done(&g->arrivals);
 	}
 	mem_free(w->groups);
+	followers_done(&w->followers);
 	conn_host_done(&w->host);
 	stats_done(&w->stats);
 	buf_done(&w->out);

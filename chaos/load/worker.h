@@ -49,6 +49,7 @@ struct worker {
 	struct loop *loop;
 	struct conn_host host;
 	struct stats stats;
+	struct followers followers;
 	struct worker_group *groups;
 	size_t n_groups;
 	nsec_t phase_from[LOAD_PHASES];	/* drill ns */

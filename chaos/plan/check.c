@@ -13,7 +13,8 @@
 
 /* What conditions may refer to beyond watch's own gauges. */
 struct names {
-	struct load_scopes scopes;
+	const char *const *apis;
+	size_t n_apis;
 	char **extra;		/* NULL-terminated */
 	size_t n;
 };
@@ -34,7 +35,7 @@ static void names_init(struct names *names, const struct plan *p)
 
 	*names = (struct names){ 0 };
 	if (p->load)
-		load_conf_scopes(p->load, &names->scopes);
+		names->n_apis = load_conf_apis(p->load, &names->apis);
 	names_add(names, mem_strdup("users"));
 	for (size_t i = 0; i < p->n_links; i++)
 		for (size_t k = 0; k < 3; k++)
@@ -62,7 +63,7 @@ static int check_expr(void *arg, const struct scenario_section *s,
 	struct checker *c = arg;
 	struct err err;
 
-	if (e && watch_check_expr(c->p->watch, &c->names.scopes,
+	if (e && watch_check_expr(c->p->watch, c->names.apis, c->names.n_apis,
 				  (const char *const *)c->names.extra, e,
 				  &err))
 		scenario_error(s, key, c->errs, "%s", err.msg);
@@ -74,7 +75,7 @@ static int check_step_expr(void *arg, const char *step, const struct expr *e)
 	struct checker *c = arg;
 	struct err err;
 
-	if (watch_check_expr(c->p->watch, &c->names.scopes,
+	if (watch_check_expr(c->p->watch, c->names.apis, c->names.n_apis,
 			     (const char *const *)c->names.extra, e, &err))
 		scenario_error(c->p->playbook_ref->section, "file", c->errs,
 			       "playbook '%s', step '%s': %s",

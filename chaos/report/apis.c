@@ -96,6 +96,7 @@ static json_t *one(const struct facts *f, const char *api, const char *phase)
 			      "phase", phase, "requests", 0, "ok", 0,
 			      "failed", "client", 0, "business", 0);
 	int64_t censored = 0;
+	bool beside = false;
 	char path[96];
 	json_t *line;
 	size_t i;
@@ -105,6 +106,7 @@ static json_t *one(const struct facts *f, const char *api, const char *phase)
 		    !is_phase(line, phase))
 			continue;
 		add_counts(o, line);
+		beside = facts_beside(line);
 		first = fmin(first, json_num(line, "t", 0));
 		last = fmax(last, json_num(line, "t", 0));
 	}
@@ -113,6 +115,7 @@ static json_t *one(const struct facts *f, const char *api, const char *phase)
 			    json_real(span > 0 ? json_num(o, "requests", 0) /
 							 span
 					       : 0));
+	json_object_set_new(o, "beside", json_boolean(beside));
 	json_object_set_new(o, "response_ms", times(f, api, phase, "response"));
 	json_object_set_new(o, "service_ms", times(f, api, phase, "service"));
 	snprintf(path, sizeof(path), "censored/%s", api);

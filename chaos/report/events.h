@@ -22,22 +22,20 @@
  * mark       name by note at_s       a person's
  * ctl        what value              a live change
  * criterion  name want got ok judged(bool)   [expect]s and step outcomes live
- * threshold  name when phase final missing missed aborts at_end judged seconds
- *            missed_seconds value limit margin unit worst_s explain
- *                                   each change, and the verdict: final
  * abort      why
  * spoilt     why                     the run is invalid
  * load       final: send_lag_p99_ms send_lag_max_ms cpu_max_5s open_planned
  *            open_achieved fd_share port_share emfile eaddrnotavail connects
  *            users_max requests users_affected decisions
- *            censored{api:n} users[{api,phase,asked,unserved,raw}]
+ *            censored{api:n} skipped{api:n} polls (HTTP requests of awaits
+ *            and polls) users[{api,phase,asked,unserved,raw}]
  * audit      loop_slow loop_blocked loop_longest_ms slip_p99_ms
  *            hold[{phase,asked_s,achieved_s}]
  * end        status("completed|aborted|interrupted") why
  *
  * series.jsonl:
  * {"kind":"api","t":second,"host","seq","api","phase","due","ok","client",
- *  "business","failed":{cause:n}}
+ *  "business","failed":{cause:n},"beside":true of an await's or a poll's}
  * {"kind":"gauge","t":second,"host","seq","users","bad":bool,
  *  "why":"p95,errors","p95_s","errors","throughput", gauge.name: value, …}
  */

@@ -215,6 +215,11 @@ double facts_failed(const json_t *line, const char *cause)
 	return sum;
 }
 
+bool facts_beside(const json_t *line)
+{
+	return json_flag(line, "beside", false);
+}
+
 const char *report_key(const struct facts *f, const char *section,
 		       const char *key)
 {

@@ -75,7 +75,8 @@ static void window_requests(const struct facts *f, const char *api,
 	*ret_good = *ret_failed = 0;
 	json_array_foreach(f->apis, i, l) {
 		if (!in_window(f, l) ||
-		    (api && strcmp(json_str(l, "api", ""), api) != 0))
+		    (api ? strcmp(json_str(l, "api", ""), api) != 0
+			 : facts_beside(l)))
 			continue;
 		*ret_good += json_num(l, "ok", 0) + json_num(l, "client", 0) +
 			     json_num(l, "business", 0);
@@ -311,7 +312,7 @@ static double half_peak_end(const struct facts *f)
 	json_array_foreach(f->apis, i, l) {
 		double t = json_num(l, "t", -1);
 
-		if (t >= 0 && t < MAX_SECONDS)
+		if (!facts_beside(l) && t >= 0 && t < MAX_SECONDS)
 			bad[(size_t)t] += facts_failed(l, NULL);
 	}
 	for (int pass = 0; pass < 2; pass++) {

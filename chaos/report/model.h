@@ -45,6 +45,8 @@ double facts_milestone(const struct facts *f, const char *name);
 const struct hist *facts_hist(const struct facts *f, const char *tag);
 /* Sum of failed requests of one cause (NULL: all) in a series line. */
 double facts_failed(const json_t *line, const char *cause);
+/* A series line of an await's or a poll's time: no part of any sum. */
+bool facts_beside(const json_t *line);
 
 /* Each gives a new reference. */
 json_t *report_milestones(const struct facts *f);
@@ -56,7 +58,6 @@ json_t *report_steps(const struct facts *f);
 json_t *report_slos(const struct facts *f, const json_t *measures);
 json_t *report_recorded(const struct facts *f, const json_t *milestones,
 			const json_t *measures);
-json_t *report_thresholds(const struct facts *f);
 json_t *report_impact(const struct facts *f, const json_t *measures);
 json_t *report_audit(const struct facts *f, json_t *ret_because);
 /* Criteria, status and exit; root has all the other parts. */

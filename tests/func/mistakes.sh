@@ -26,7 +26,6 @@ url = http://127.0.0.1:1
 
 [journey one]
 target = shop
-weight = 0
 step = GET / as home
 
 [load users]
@@ -92,7 +91,7 @@ mistake() {
 at() { grep -nF -- "$1" "$tmp/bad.ini" | tail -n 1 | cut -d : -f 1; }
 mistake "$(at 'duration =')" "18 fortnights"
 mistake "$(at 'hosts =')" "10.0.0.0/64"
-mistake "$(at '[load users]')" "needs 'stages'" "sum up to 0"
+mistake "$(at '[load users]')" "needs 'stages'"
 mistake "$(at 'stagess =')" "unknown key 'stagess'" "did you mean 'stages'"
 mistake "$(at 'timeout =')" "soon"
 mistake "$(at '[fault slow]')" "link.dealy" "did you mean 'link.delay'"
@@ -119,6 +118,31 @@ for command in check replay simulate load "run --dry-run"; do
 	exits "$command" 2 "$gameday" $command "$tmp/bad.ini"
 	check "$command says the same" cmp "$tmp/out" "$tmp/first"
 done
+
+# A journey that would find out in the middle of the run
+cat >"$tmp/journey.ini" <<'INI'
+[scenario]
+name = wrong
+duration = 10s
+[allow]
+hosts = 127.0.0.0/8
+[target shop]
+url = http:///nowhere
+[journey one]
+weight = 0
+step = POST /coupons as issue
+capture = id: json coupon
+step = GET /coupons/${id} as status
+step = await GET /coupons/1 untill status = 200 as later
+[load users]
+stages = 0s 1
+INI
+exits "a wrong journey" 2 "$gameday" run "$tmp/journey.ini" --out "$tmp/run"
+says "journey.ini:7: " "journey.ini:9: [journey one] has weight 0" \
+	"journey.ini:11: JSON pointer 'coupon' must begin" \
+	"journey.ini:12: unknown value '\${id}'" \
+	"journey.ini:13: 'await' needs a condition"
+check "nothing was written" [ ! -e "$tmp/run" ]
 
 # A required key with nothing in it
 sed 's/^stages = .*/stages =/' "$tmp/bad.ini" >"$tmp/none.ini"

@@ -5,6 +5,7 @@
  *
  *	/ok /status/NNN /slow/MS (real ms) /hang /reset /cut /garbage
  *	/last (closes) /idle (closes 20 ms later) /chunked /extra
+ *	/issue (a coupon), /coupon/ID (its status: confirmed after 120 ms)
  */
 #ifndef GD_TESTS_LOAD_SERVER_H
 #define GD_TESTS_LOAD_SERVER_H
@@ -32,7 +33,9 @@ struct server {
 	atomic_ulong by_status[600];	/* of /status/NNN */
 	pthread_mutex_t lock;
 	char key[64], body[128];	/* of the last request that had them */
-	char target[128], host[128];
+	char target[128], host[128], last_ok[128];	/* "/ok…" */
+	unsigned coupons;
+	nsec_t issued[256];	/* mono ns, by coupon */
 	struct loop_post quit;
 };
 
@@ -77,6 +80,38 @@ static inline void peer_reply(struct peer *p, int status, const char *header)
 	peer_send(p, text);
 }
 
+static inline void peer_json(struct peer *p, const char *json)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text),
+		 "HTTP/1.1 200 OK\r\nX-Trace: t-%u\r\nContent-Length: %zu"
+		 "\r\n\r\n%s", p->server->coupons, strlen(json), json);
+	peer_send(p, text);
+}
+
+static inline void peer_issue(struct peer *p)
+{
+	struct server *s = p->server;
+	char text[128];
+
+	s->issued[++s->coupons % 256] = clock_mono();
+	snprintf(text, sizeof(text), "{\"coupon\":%u,\"status\":\"issued\"}",
+		 s->coupons);
+	peer_json(p, text);
+}
+
+static inline void peer_coupon(struct peer *p, unsigned id)
+{
+	bool done = clock_mono() - p->server->issued[id % 256] >=
+		    120 * NSEC_MS;
+	char text[128];
+
+	snprintf(text, sizeof(text), "{\"coupon\":%u,\"status\":\"%s\"}", id,
+		 done ? "confirmed" : "issued");
+	peer_json(p, text);
+}
+
 static inline void peer_timer(struct loop *loop, struct loop_timer *timer,
 			      void *arg)
 {
@@ -110,6 +145,8 @@ static inline void server_note(struct server *s, struct peer *p,
 	if (p->body.len)
 		snprintf(s->body, sizeof(s->body), "%s", p->body.data);
 	snprintf(s->target, sizeof(s->target), "%s", target);
+	if (strncmp(target, "/ok", 3) == 0)
+		snprintf(s->last_ok, sizeof(s->last_ok), "%s", target);
 	pthread_mutex_unlock(&s->lock);
 	atomic_fetch_add(&s->requests, 1);
 	atomic_fetch_add(&s->by_path[target[1] & 127], 1);
@@ -125,6 +162,10 @@ static inline bool peer_answer(struct peer *p, const char *target)
 		peer_reply(p, n, "");
 	} else if (sscanf(target, "/slow/%d", &n) == 1) {
 		peer_later(p, n * NSEC_MS);
+	} else if (strcmp(target, "/issue") == 0) {
+		peer_issue(p);
+	} else if (sscanf(target, "/coupon/%d", &n) == 1) {
+		peer_coupon(p, (unsigned)n);
 	} else if (strcmp(target, "/hang") == 0) {
 		return true;
 	} else if (strcmp(target, "/reset") == 0) {

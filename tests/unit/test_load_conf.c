@@ -165,7 +165,7 @@ static void all_mistakes_at_once(void **state)
 		      "journeys = x, zz\n"			/* 25 */
 		      "[load m]\n"
 		      "stages = 0s 1\n"
-		      "journeys = z\n"				/* 28 */
+		      "journeys = z\n"
 		      "[load n]\n"
 		      "stages = 1s\n");				/* 30 */
 	assert_true(has_error(&r, 2, "plain HTTP"));
@@ -183,12 +183,94 @@ static void all_mistakes_at_once(void **state)
 	assert_true(has_error(&r, 16, "set by the load engine"));
 	assert_true(has_error(&r, 18, "second body"));
 	assert_true(has_error(&r, 19, "no status"));
+	assert_true(has_error(&r, 21, "has weight 0"));
 	assert_true(has_error(&r, 22, "has no request"));
 	assert_true(has_error(&r, 24, "order of their times"));
 	assert_true(has_error(&r, 25, "unknown journey 'zz'"));
-	assert_true(has_error(&r, 28, "sum up to 0"));
 	assert_true(has_error(&r, 30, "time and a value"));
 	assert_int_equal(r.errs.n, 20);
+	read_done(&r);
+}
+
+static void mistakes_in_what_follows_an_answer(void **state)
+{
+	struct read r;
+
+	(void)state;
+	read_text(&r, "[target a]\nurl = http://127.0.0.1:1\n"
+		      "[journey x]\n"
+		      "capture = id: json /id\n"		/* 4 */
+		      "step = await GET /y until status = 200 as y\n" /* 5 */
+		      "step = POST /a?x=${id} as a\n"		/* 6 */
+		      "capture = id: json id\n"			/* 7 */
+		      "capture = ID: json /id\n"		/* 8 */
+		      "capture = id: json /id\n"
+		      "step = GET /${ids} as a\n"		/* 10 */
+		      "step = await GET /${id} every 1s as z\n"	/* 11 */
+		      "step = await GET /${id} until status = 200\n" /* 12 */
+		      "step = await GET /${id} until status = 200 as a\n"
+		      "step = poll GET /${id} until statu = 200 as p\n"
+		      "step = poll GET /${id} until status = 200 every 0s "
+		      "as p\n"					/* 15 */
+		      "step = await GET ${id} until status = 200 as p\n"
+		      "step = await GET /${id} until body contains \"as q\" "
+		      "timeout 3s every 40ms after 1s as q\n"
+		      "capture = b: body\n"			/* 18 */
+		      "expect = 200\n"				/* 19 */
+		      "[load l]\nstages = 0s 1\n");
+	assert_true(has_error(&r, 4, "below the request"));
+	assert_true(has_error(&r, 5, "begins with a request"));
+	assert_true(has_error(&r, 6, "unknown value '${id}'"));
+	assert_true(has_error(&r, 7, "must begin with '/'"));
+	assert_true(has_error(&r, 8, "lower-case"));
+	assert_true(has_error(&r, 10, "did you mean '${id}'"));
+	assert_true(has_error(&r, 11, "needs a condition"));
+	assert_true(has_error(&r, 12, "needs 'as API'"));
+	assert_true(has_error(&r, 13, "cannot be both"));
+	assert_true(has_error(&r, 14, "did you mean 'status'"));
+	assert_true(has_error(&r, 15, "too short"));
+	assert_true(has_error(&r, 16, "must begin with '/'"));
+	assert_true(has_error(&r, 18, "captures nothing"));
+	assert_true(has_error(&r, 19, "with 'until'"));
+	assert_int_equal(r.errs.n, 14);
+	read_done(&r);
+}
+
+static void an_await_is_told_apart(void **state)
+{
+	const struct load_step_info *steps;
+	const char *const *apis, *name;
+	struct read r;
+	size_t n;
+
+	(void)state;
+	read_text(&r, "[target a]\nurl = http://127.0.0.1:1\n"
+		      "[journey x]\nstep = POST /c as c\n"
+		      "capture = id: json /id\n"
+		      "step = think const 1s\n"
+		      "step = await GET /c/${id} until json /s = \"a b\" "
+		      "timeout 3s every 40ms after 1s as done\n"
+		      "step = poll GET /c/${id} until status = 200 as p\n"
+		      "[load l]\nstages = 0s 1\n");
+	assert_int_equal(r.errs.n, 0);
+	assert_int_equal(load_conf_apis(r.conf, &apis), 3);
+	assert_string_equal(apis[1], "done");
+	assert_false(load_conf_beside(r.conf)[0]);
+	assert_true(load_conf_beside(r.conf)[1]);
+	assert_true(load_conf_beside(r.conf)[2]);
+	load_conf_journey(r.conf, 0, &name, &steps, &n);
+	assert_int_equal(n, 4);
+	assert_int_equal(steps[0].kind, LOAD_REQUEST);
+	assert_int_equal(steps[1].kind, LOAD_THINK);
+	assert_int_equal(steps[2].kind, LOAD_AWAIT);
+	assert_int_equal(steps[3].kind, LOAD_POLL);
+	assert_string_equal(steps[2].path, "/c/${id}");
+	assert_string_equal(steps[2].api, "done");
+	assert_true(steps[2].every == 40 * NSEC_MS);
+	assert_true(steps[2].after == NSEC_SEC);
+	assert_true(steps[2].timeout == 3 * NSEC_SEC);
+	assert_true(steps[3].every == 500 * NSEC_MS);
+	assert_true(steps[3].timeout == 0);
 	read_done(&r);
 }
 
@@ -234,6 +316,8 @@ int main(void)
 		cmocka_unit_test(several_loads_add_up),
 		cmocka_unit_test(no_load_is_no_error),
 		cmocka_unit_test(all_mistakes_at_once),
+		cmocka_unit_test(mistakes_in_what_follows_an_answer),
+		cmocka_unit_test(an_await_is_told_apart),
 		cmocka_unit_test(load_without_target_or_journey),
 		cmocka_unit_test(the_mix_is_drawn_by_weight),
 	};

@@ -111,9 +111,11 @@ static void templates_render(void **state)
 	v.rng = &rng;
 	v.digest = &digest;
 	buf_init(&out, 0);
-	assert_int_equal(template_parse(&t, "u=${user}&i=${iteration}&", &err),
+	assert_int_equal(template_parse(&t, "u=${user}&i=${iteration}&", NULL,
+					&err),
 			 0);
-	assert_int_equal(template_parse(&t, "${uuid}|${uuid}|${rand.6}", &err),
+	assert_int_equal(template_parse(&t, "${uuid}|${uuid}|${rand.6}", NULL,
+					&err),
 			 0);
 	assert_false(template_is_static(&t));
 	template_render(&t, &v, &out);
@@ -124,9 +126,11 @@ static void templates_render(void **state)
 	assert_in_range(out.data[out.len - 1], '1', '6');
 	assert_true(digest != 0);
 	template_done(&t);
-	assert_int_equal(template_parse(&t, "${rand.0}", &err), -EINVAL);
+	assert_int_equal(template_parse(&t, "${rand.0}", NULL,
+					&err), -EINVAL);
 	template_done(&t);
-	assert_int_equal(template_parse(&t, "${user", &err), -EINVAL);
+	assert_int_equal(template_parse(&t, "${user", NULL,
+					&err), -EINVAL);
 	template_done(&t);
 	buf_done(&out);
 }
@@ -149,7 +153,8 @@ static void tiny_init(struct tiny *t, enum load_model model)
 	t->steps[0].think = t->steps[2].think = true;
 	t->steps[0].dist = t->steps[2].dist =
 		(struct dist){ DIST_EXP, NSEC_SEC, 0 };
-	assert_int_equal(template_parse(&t->steps[1].body, "${rand.9}", &err),
+	assert_int_equal(template_parse(&t->steps[1].body, "${rand.9}", NULL,
+					&err),
 			 0);
 	t->journey = (struct load_journey){ .steps = t->steps, .n = 3,
 					    .last_request = 1 };

@@ -18,19 +18,13 @@
 
 static const struct section_spec *const specs[] = {
 	&watch_slo_section, &watch_probe_section, &watch_detect_section,
-	&watch_detection_section, &watch_recovery_section,
-	&watch_threshold_section, NULL
+	&watch_detection_section, &watch_recovery_section, NULL
 };
 
 static const char *const apis[] = { "product", "coupon" };
-static const struct load_tag tags[] = { { "money", 2 } };
-static const struct load_scopes scopes = {
-	.apis = apis, .n_apis = 2, .tags = tags, .n_tags = 1,
-};
 
 /* One run of watch on a virtual loop; all that it tells, as text. */
 struct bench {
-	struct load_scopes scopes;
 	struct scenario *sc;
 	struct watch_conf *conf;
 	struct loop *loop;
@@ -85,13 +79,15 @@ static struct watch_conf *read_conf(const char *text, struct scenario **ret)
 static void bench_init(struct bench *b, const char *text, size_t n_apis)
 {
 	struct watch_args args = {
-		.scopes = &b->scopes, .alert = on_alert,
+		.apis = apis, .n_apis = n_apis, .alert = on_alert,
 		.second = on_second, .arg = b,
 	};
+	static const bool beside[] = { true, false };
 	struct err err;
 
+	if (strstr(text, "; beside"))
+		args.beside = beside;
 	memset(b, 0, sizeof(*b));
-	b->scopes = (struct load_scopes){ .apis = apis, .n_apis = n_apis };
 	b->conf = read_conf(text, &b->sc);
 	assert_int_equal(loop_new(LOOP_VIRTUAL, &b->loop, &err), 0);
 	args.conf = b->conf;
@@ -154,6 +150,32 @@ static enum expr_tri truth(struct bench *b, const char *text)
 	tri = expr_eval(e, watch_env(b->watch));
 	expr_free(e);
 	return tri;
+}
+
+/* product is an await's time here, and coupon the only API of requests. */
+static void test_what_is_beside_is_in_no_sum(void **state)
+{
+	struct load_row rows[2] = { { .api = 0, .due = 10, .ok = 4 },
+				    { .api = 1, .due = 10, .ok = 10 } };
+	struct load_snapshot s = { .threads = 1, .rows = rows, .n = 2 };
+	struct bench b;
+
+	(void)state;
+	rows[0].failed[LOAD_TIMEOUT] = 6;
+	bench_init(&b, "[slo]\nerrors = 10%\n; beside\n", 2);
+	watch_snapshot(b.watch, &s);
+	expect_told(&b, "0 users 0 rows 2\n");	/* a good second */
+	assert_int_equal(truth(&b, "errors(product, 10s) = 0.6"), EXPR_TRUE);
+	assert_int_equal(truth(&b, "errors(all, 10s) = 0"), EXPR_TRUE);
+	assert_int_equal(truth(&b, "errors(each, 10s) = 0"), EXPR_TRUE);
+	assert_int_equal(truth(&b, "throughput(all, 1s) = 10"), EXPR_TRUE);
+	assert_int_equal(truth(&b, "offered(all, 1s) = 10"), EXPR_TRUE);
+	bench_done(&b);
+	bench_init(&b, "[slo]\nerrors = 10%\n", 2);
+	watch_snapshot(b.watch, &s);
+	assert_int_equal(truth(&b, "errors(all, 10s) = 0.3"), EXPR_TRUE);
+	assert_int_equal(truth(&b, "errors(each, 10s) = 0"), EXPR_FALSE);
+	bench_done(&b);
 }
 
 static void test_a_second_waits_for_every_thread(void **state)
@@ -395,7 +417,7 @@ static void expect_ref(const struct watch_conf *conf, const char *text,
 
 	if (expr_parse(text, &e, &err))
 		fail_msg("%s", err.msg);
-	if (watch_check_expr(conf, &scopes, extra, e, &err) != rc ||
+	if (watch_check_expr(conf, apis, 2, extra, e, &err) != rc ||
 	    (rc && !strstr(err.msg, part)))
 		fail_msg("%s: %s", text, err.msg);
 	expr_free(e);
@@ -423,9 +445,7 @@ static void test_references_are_checked(void **state)
 	expect_ref(conf, "rate(zzzzz, 10s) > 1", -ENOENT, "unknown gauge");
 	expect_ref(conf, "alert.none = 0", -ENOENT, "alert.none");
 	expect_ref(conf, "errors(orders, 10s) > 1%", -ENOENT,
-		     "there are product, coupon, tag:money, all, each");
-	expect_ref(conf, "errors(tag:money, 10s) > 1%", 0, "");
-	expect_ref(conf, "checks(tag:mony) > 1%", -ENOENT, "unknown scope");
+		     "there are product, coupon, all, each");
 	expect_ref(conf, "failed(all, 10s, badluck) > 1", -ENOENT, "cause");
 	expect_ref(conf, "latency.p95(all, 10m) > 1", -EINVAL, "at most");
 	expect_ref(conf, "errors(all, 1h) > 1", -EINVAL, "20m");
@@ -439,6 +459,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_second_waits_for_every_thread),
+		cmocka_unit_test(test_what_is_beside_is_in_no_sum),
 		cmocka_unit_test(test_alerts),
 		cmocka_unit_test(test_gauges_are_told_each_second),
 		cmocka_unit_test(test_baselines),

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+// links: gd_load
+/* Captures, awaits and polls of whole runs against a server. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+
+#include "tests/unit/load_run.h"
+
+static void run_text(struct server *server, struct result *r, const char *text,
+		     nsec_t until)
+{
+	struct setup s = { .text = text, .speed = 1, .until = until,
+			   .seed = 5, .threads = 1, .port = server->port };
+
+	run(&s, r);
+}
+
+enum { COUPON, CONFIRM };
+
+/* HTTP requests that the server saw are the users' and the polls. */
+static void check_counts(const struct result *r, struct server *server)
+{
+	assert_int_equal(r->final.requests + r->final.polls,
+			 server->requests);
+}
+
+static const struct load_row *of(const struct result *r, size_t api)
+{
+	return &r->sum[api][LOAD_BASELINE];
+}
+
+static void an_await_runs_beside_its_user(void **state)
+{
+	static struct server server;
+	static struct result r;
+	uint64_t follows;
+
+	(void)state;
+	server_start(&server);
+	run_text(&server, &r,
+		 "[journey coupon]\nstep = POST /issue\n"
+		 "capture = id: json /coupon\n"
+		 "step = await GET /coupon/${id} until json /status = "
+		 "confirmed every 40ms timeout 2s as confirm\n"
+		 "step = think const 50ms\n"
+		 "[load l]\nstages = 0s 4\n", 1500 * NSEC_MS);
+	server_stop(&server);
+	/* Nobody waited for it: 50 ms each, not 120. */
+	assert_true(of(&r, COUPON)->ok > 60);
+	follows = of(&r, CONFIRM)->due;
+	assert_int_equal(follows, of(&r, COUPON)->ok);
+	assert_int_equal(of(&r, CONFIRM)->ok + r.final.censored[CONFIRM],
+			 follows);
+	assert_int_equal(completed(of(&r, CONFIRM)), of(&r, CONFIRM)->ok);
+	/* Confirmed after 120 ms, seen at most 40 ms (and some) later. */
+	assert_true(hist_percentile(of(&r, CONFIRM)->response, 50) >=
+		    118 * NSEC_MS);
+	assert_true(hist_percentile(of(&r, CONFIRM)->response, 50) <
+		    250 * NSEC_MS);
+	assert_true(r.final.polls >= 3 * of(&r, CONFIRM)->ok);
+	assert_int_equal(r.final.requests, of(&r, COUPON)->due);
+	check_counts(&r, &server);
+	result_free(&r);
+}
+
+static void an_await_ends_at_its_own_timeout(void **state)
+{
+	static struct server server;
+	static struct result r;
+
+	(void)state;
+	server_start(&server);
+	run_text(&server, &r,
+		 "[journey coupon]\nstep = POST /issue\n"
+		 "capture = id: json /coupon\n"
+		 "step = await GET /coupon/${id} until json /status = lost "
+		 "every 30ms after 30ms timeout 200ms as confirm\n"
+		 "step = await GET /hang until status = 200 timeout 150ms "
+		 "as hang\n"
+		 "step = think const 100ms\n"
+		 "[load l]\nstages = 0s 2\n", 1000 * NSEC_MS);
+	server_stop(&server);
+	assert_int_equal(of(&r, 1)->ok, 0);
+	assert_true(of(&r, 1)->failed[LOAD_TIMEOUT] > 10);
+	assert_true(of(&r, 2)->failed[LOAD_TIMEOUT] > 10);
+	assert_int_equal(of(&r, 0)->failed[LOAD_TIMEOUT], 0);
+	assert_true(r.sum[1][0].failed[LOAD_TIMEOUT] +
+			    r.final.censored[1] == of(&r, 1)->due);
+	/* At the timeout's value, whenever the timer came. */
+	assert_int_equal(hist_percentile(of(&r, 1)->response, 99.9) /
+				 (10 * NSEC_MS), 20);
+	check_counts(&r, &server);
+	result_free(&r);
+}
+
+static void a_user_waits_for_a_poll(void **state)
+{
+	static struct server server;
+	static struct result r;
+
+	(void)state;
+	server_start(&server);
+	run_text(&server, &r,
+		 "[journey coupon]\nstep = POST /issue\n"
+		 "capture = id: json /coupon\n"
+		 "step = poll GET /coupon/${id} until json /status = "
+		 "confirmed every 20ms as confirm\n"
+		 "capture = state: json /status\n"
+		 "step = GET /ok/${state} as after\n"
+		 "[load l]\nstages = 0s 2\n", 1000 * NSEC_MS);
+	server_stop(&server);
+	/* 120 ms at least for each round. */
+	assert_in_range(of(&r, COUPON)->ok, 8, 18);
+	assert_in_range(of(&r, 2)->ok, of(&r, CONFIRM)->ok - 2,
+			of(&r, CONFIRM)->ok);
+	assert_true(hist_percentile(of(&r, CONFIRM)->response, 50) >=
+		    118 * NSEC_MS);
+	assert_int_equal(r.final.connects, 2);	/* the users' own */
+	assert_string_equal(server.last_ok, "/ok/confirmed");
+	check_counts(&r, &server);
+	result_free(&r);
+}
+
+static void without_its_value_a_step_is_skipped(void **state)
+{
+	static struct server server;
+	static struct result r;
+
+	(void)state;
+	server_start(&server);
+	run_text(&server, &r,
+		 "[journey a]\nstep = GET /status/500\n"
+		 "capture = id: json /coupon\n"
+		 "step = GET /x/${id} as x\n"
+		 "step = await GET /x/${id} until status = 200 as y\n"
+		 "step = GET /ok as z\n"
+		 "capture = t: header X-Trace\n"
+		 "step = think const 20ms\n"
+		 "[load l]\nstages = 0s 1\n", 400 * NSEC_MS);
+	server_stop(&server);
+	assert_true(of(&r, 0)->failed[LOAD_5XX] > 5);
+	assert_int_equal(of(&r, 1)->due, 0);
+	assert_int_equal(of(&r, 2)->due, 0);
+	assert_int_equal(server.by_path['x'], 0);
+	assert_in_range(r.final.skipped[1], of(&r, 0)->failed[LOAD_5XX] - 1,
+			of(&r, 0)->failed[LOAD_5XX]);
+	assert_int_equal(r.final.skipped[2], r.final.skipped[1]);
+	/* An ok answer without what was to be captured has failed. */
+	assert_int_equal(of(&r, 3)->ok, 0);
+	assert_true(of(&r, 3)->failed[LOAD_CHECK] > 5);
+	check_counts(&r, &server);
+	result_free(&r);
+}
+
+static void arrivals_are_followed_after_they_are_through(void **state)
+{
+	static struct server server;
+	static struct result r;
+
+	(void)state;
+	server_start(&server);
+	run_text(&server, &r,
+		 "[journey coupon]\nstep = POST /issue\n"
+		 "capture = id: json /coupon\ncapture = t: header x-trace\n"
+		 "step = await GET /coupon/${id}?t=${t} until json /status = "
+		 "confirmed every 30ms as confirm\n"
+		 "[load l]\nmodel = arrivals\nstages = 0s 50\n",
+		 1000 * NSEC_MS);
+	server_stop(&server);
+	assert_in_range(of(&r, COUPON)->ok, 45, 51);
+	assert_int_equal(of(&r, CONFIRM)->due, of(&r, COUPON)->ok);
+	assert_true(of(&r, CONFIRM)->ok > 30);
+	assert_int_equal(r.users[CONFIRM * LOAD_PHASES].asked,
+			 of(&r, CONFIRM)->due);
+	assert_int_equal(r.users[CONFIRM * LOAD_PHASES].unserved,
+			 r.final.censored[CONFIRM]);
+	assert_int_equal(r.final.users_affected, 0);
+	assert_int_equal(r.final.open_planned, of(&r, COUPON)->due);
+	check_counts(&r, &server);
+	result_free(&r);
+}
+
+static void an_await_knocks_until_somebody_answers(void **state)
+{
+	static struct server server;
+	static struct result r;
+
+	(void)state;
+	server_start(&server);
+	run_text(&server, &r,
+		 "[journey a]\nstep = GET /ok\n"
+		 "step = await GET /reset until status = 200 every 5ms "
+		 "timeout 100ms as gone\n"
+		 "step = think const 50ms\n"
+		 "[load l]\nstages = 0s 1\n", 500 * NSEC_MS);
+	server_stop(&server);
+	assert_true(of(&r, 1)->failed[LOAD_TIMEOUT] > 3);
+	assert_int_equal(completed(of(&r, 1)),
+			 of(&r, 1)->failed[LOAD_TIMEOUT]);
+	assert_true(r.final.polls > 20);
+	check_counts(&r, &server);
+	result_free(&r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_await_runs_beside_its_user),
+		cmocka_unit_test(an_await_ends_at_its_own_timeout),
+		cmocka_unit_test(a_user_waits_for_a_poll),
+		cmocka_unit_test(without_its_value_a_step_is_skipped),
+		cmocka_unit_test(arrivals_are_followed_after_they_are_through),
+		cmocka_unit_test(an_await_knocks_until_somebody_answers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
