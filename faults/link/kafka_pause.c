@@ -44,25 +44,12 @@ static json_t *asked(const void *opts_)
 			 apis[o->api]);
 }
 
-/* Of an empty answer; null when there was none. */
-static json_t *drill_second(const json_t *from, const char *key,
-			    const struct fault_env *env)
-{
-	nsec_t mono = json_int64(from, key, 0);
-
-	if (!mono)
-		return json_null();
-	if (loop_clock(env->loop))
-		mono = drill_from_mono(loop_clock(env->loop), mono);
-	return json_real((double)mono / (double)NSEC_SEC);
-}
-
 static json_t *achieved(const json_t *from, const struct fault_env *env)
 {
 	return json_pack("{s:I, s:o, s:o}", "empty_answers",
 			 (json_int_t)json_int64(from, "answers", 0),
-			 "first_s", drill_second(from, "first_mono_ns", env),
-			 "last_s", drill_second(from, "last_mono_ns", env));
+			 "first_s", link_second(from, "first_mono_ns", env),
+			 "last_s", link_second(from, "last_mono_ns", env));
 }
 
 const struct toxic_driver link_kafka_pause = {

@@ -26,6 +26,8 @@ static const char *link_of(const struct fault *f)
 
 static const char *stream_of(const struct toxic_driver *d, const void *opts)
 {
+	if (d->attrs)
+		return link_streams[((const struct link_opts *)opts)->stream];
 	return d->stream_of ? d->stream_of(opts) : d->stream;
 }
 
@@ -149,6 +151,18 @@ int toxic_prepare(struct fault *f, struct undo_record *undo, struct err *err)
 
 /* --- the calls --------------------------------------------------------- */
 
+static double toxicity_of(const struct toxic_driver *d, const void *opts)
+{
+	return d->attrs ? ((const struct link_opts *)opts)->toxicity : 1;
+}
+
+static json_t *attributes_of(const struct toxic_driver *d, const void *opts,
+			     double speed)
+{
+	return d->attrs ? link_attributes(d, opts, speed) :
+			  d->attributes(opts, speed);
+}
+
 static char *put_body(const struct fault *f)
 {
 	const struct toxic_driver *d = driver_of(f);
@@ -156,12 +170,18 @@ static char *put_body(const struct fault *f)
 	const void *opts = fault_opts(f);
 	json_t *body = json_pack("{s:s, s:s, s:s, s:f, s:o, s:s}", "name",
 				 fault_mark(f), "type", d->type, "stream",
-				 stream_of(d, opts), "toxicity", 1.0,
-				 "attributes",
-				 d->attributes(opts, env->speed), "lease",
+				 stream_of(d, opts), "toxicity",
+				 toxicity_of(d, opts), "attributes",
+				 attributes_of(d, opts, env->speed), "lease",
 				 env->run);
-	char *text = json_dumps(body, JSON_COMPACT);
+	json_t *ramp = d->attrs ? link_ramp(d, opts, env->speed) : NULL;
+	char *text;
 
+	if (d->attrs && ((const struct link_opts *)opts)->per)
+		json_object_set_new(body, "per", json_string("chunk"));
+	if (ramp)
+		json_object_set_new(body, "ramp", ramp);
+	text = json_dumps(body, JSON_COMPACT);
 	json_decref(body);
 	return text;
 }
@@ -232,8 +252,9 @@ int toxic_inject(struct fault *f, struct err *err)
 int toxic_adjust(struct fault *f, const void *opts, struct err *err)
 {
 	const struct toxic_driver *d = driver_of(f);
-	json_t *o = json_pack("{s:o}", "attributes",
-			      d->attributes(opts, fault_env(f)->speed));
+	json_t *o = json_pack("{s:o, s:f}", "attributes",
+			      attributes_of(d, opts, fault_env(f)->speed),
+			      "toxicity", toxicity_of(d, opts));
 	AUTO_FREE char *body = json_dumps(o, JSON_COMPACT);
 	char path[TOXIC_PATH];
 
@@ -254,10 +275,11 @@ static void on_looked(void *arg, const struct http1_reply *reply)
 	if (!failure(reply, why, sizeof(why)))
 		body = json_loadb(reply->body, reply->body_len, 0, NULL);
 	if (json_object_get(body, "achieved"))
-		achieved = d->achieved(json_object_get(body, "achieved"),
-				       fault_env(f));
+		achieved = (d->attrs ? link_achieved : d->achieved)(
+			json_object_get(body, "achieved"), fault_env(f));
 	json_decref(body);
-	fault_measured(f, d->asked(fault_opts(f)), achieved);
+	fault_measured(f, d->attrs ? link_asked(d, fault_opts(f)) :
+				     d->asked(fault_opts(f)), achieved);
 }
 
 int toxic_measure(struct fault *f, struct err *err)

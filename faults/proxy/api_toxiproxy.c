@@ -10,6 +10,7 @@
 #include "faults/proxy/api.h"
 #include "faults/proxy/filter.h"
 #include "faults/proxy/link.h"
+#include "faults/proxy/schedule.h"
 #include "faults/proxy/toxic.h"
 
 static json_t *toxics_json(struct link *l)
@@ -254,6 +255,7 @@ static int post_toxics(struct api_call *call)
 	(void)snprintf(name, sizeof(name), "%s", t->name);
 	if (link_add_toxic(l, t, &call->err) < 0)
 		return api_errno(call);
+	schedule_look(call->proxy);
 	call->answer = one_toxic(l, name);
 	return 200;
 }
@@ -290,6 +292,7 @@ static int post_toxic(struct api_call *call)
 	if (toxic_parse(call->body, t, &changed, &call->err) < 0)
 		return 400;
 	link_change_toxic(l, changed);
+	schedule_look(call->proxy);
 	call->answer = one_toxic(l, call->name[1]);
 	return 200;
 }

@@ -18,28 +18,49 @@ void delayq_done(struct delayq *q)
 		delayq_drop(q);
 }
 
-void delayq_add(struct delayq *q, const void *data, size_t len, nsec_t arrival,
-		nsec_t delay)
+struct delay_chunk *delayq_add(struct delayq *q, const void *data, size_t len,
+			       nsec_t arrival, nsec_t delay)
 {
 	struct delay_chunk *c = mem_alloc(sizeof(*c) + len);
 
 	*c = (struct delay_chunk){
 		.arrival = arrival,
-		.due = arrival + (delay > 0 ? delay : 0),
-		.asked = delay,
 		.len = len,
 	};
-	if (c->due < q->last_due && q->head)
-		c->due = q->last_due;
+	c->prev = q->tail;
 	if (len)
 		memcpy(c->data, data, len);
-	q->last_due = c->due;
 	q->bytes += len;
 	if (q->tail)
 		q->tail->next = c;
 	else
 		q->head = c;
 	q->tail = c;
+	delayq_delay_last(q, delay);
+	return c;
+}
+
+void delayq_delay_last(struct delayq *q, nsec_t delay)
+{
+	struct delay_chunk *c = q->tail;
+
+	c->asked = delay;
+	c->due = c->arrival + (delay > 0 ? delay : 0);
+	if (c->prev && c->due < c->prev->due)
+		c->due = c->prev->due;
+}
+
+void delayq_drop_last(struct delayq *q)
+{
+	struct delay_chunk *c = q->tail;
+
+	q->tail = c->prev;
+	if (q->tail)
+		q->tail->next = NULL;
+	else
+		q->head = NULL;
+	q->bytes -= c->len - c->off;
+	mem_free(c);
 }
 
 struct delay_chunk *delayq_due(const struct delayq *q, nsec_t now)
@@ -68,17 +89,22 @@ void delayq_drop(struct delayq *q)
 
 	q->bytes -= c->len - c->off;
 	q->head = c->next;
-	if (!q->head)
+	if (q->head)
+		q->head->prev = NULL;
+	else
 		q->tail = NULL;
 	mem_free(c);
 }
 
-/* Arrivals are in order, so order is kept. */
-void delayq_shorten(struct delayq *q, nsec_t longest)
+/* Arrivals are in order, so order is kept; the end is the last. */
+void delayq_shorten(struct delayq *q, nsec_t longest, nsec_t longest_end)
 {
 	for (struct delay_chunk *c = q->head; c; c = c->next) {
-		if (c->due > c->arrival + longest)
-			c->due = c->arrival + longest;
-		q->last_due = c->due;
+		nsec_t most = c->len ? longest : longest_end;
+
+		if (c->due > c->arrival + most)
+			c->due = c->arrival + most;
+		if (c->prev && c->due < c->prev->due)
+			c->due = c->prev->due;
 	}
 }

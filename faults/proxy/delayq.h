@@ -13,7 +13,7 @@
 #include "chaos/base/clock.h"
 
 struct delay_chunk {
-	struct delay_chunk *next;
+	struct delay_chunk *next, *prev;
 	nsec_t arrival; /* mono ns */
 	nsec_t due;	/* mono ns, >= the chunk ahead's */
 	nsec_t asked;	/* ns: the delay drawn for it */
@@ -24,8 +24,7 @@ struct delay_chunk {
 
 struct delayq {
 	struct delay_chunk *head, *tail;
-	size_t bytes;	 /* not sent yet */
-	nsec_t last_due; /* deadline of the newest chunk ever added */
+	size_t bytes; /* not sent yet */
 };
 
 void delayq_init(struct delayq *q);
@@ -34,9 +33,12 @@ static inline bool delayq_empty(const struct delayq *q)
 {
 	return !q->head;
 }
-/* Copies. len 0 marks the end of the stream. */
-void delayq_add(struct delayq *q, const void *data, size_t len, nsec_t arrival,
-		nsec_t delay);
+/* Copies. len 0 marks the end of the stream. The chunk is the queue's. */
+struct delay_chunk *delayq_add(struct delayq *q, const void *data, size_t len,
+			       nsec_t arrival, nsec_t delay);
+/* The newest chunk: it is taken back, or due that much after its arrival. */
+void delayq_drop_last(struct delayq *q);
+void delayq_delay_last(struct delayq *q, nsec_t delay);
 /* The first chunk if it is due, or NULL. */
 struct delay_chunk *delayq_due(const struct delayq *q, nsec_t now);
 /* When the first chunk is due; NSEC_NEVER when empty. */
@@ -44,7 +46,10 @@ nsec_t delayq_next(const struct delayq *q);
 /* n bytes of the first chunk were sent; true: it is complete (then drop it). */
 bool delayq_sent(struct delayq *q, size_t n);
 void delayq_drop(struct delayq *q);
-/* No delay is longer than this any more: what waits is due by then. */
-void delayq_shorten(struct delayq *q, nsec_t longest);
+/*
+ * No delay is longer than this any more, and the end's no longer than that:
+ * what waits is due by then.
+ */
+void delayq_shorten(struct delayq *q, nsec_t longest, nsec_t longest_end);
 
 #endif

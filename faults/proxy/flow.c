@@ -159,16 +159,19 @@ static void flow_refused(struct flow *f)
 		flow_abort(f);
 }
 
-static void on_gate_timeout(struct loop *loop, struct loop_timer *timer,
-			    void *arg)
+static void flow_go_on(struct flow *f);
+
+static void on_timer(struct loop *loop, struct loop_timer *timer, void *arg)
 {
 	struct flow *f = arg;
 
 	(void)timer;
-	if (f->gate != FLOW_WAITING)
-		return;
+	if (f->connect_at)
+		flow_go_on(f);
 	/* A grant that is on its way wins: it was in time */
-	if (gate_leave_waiting(&f->link->gate, &f->pass, loop_mono(loop))) {
+	else if (f->gate == FLOW_WAITING &&
+		 gate_leave_waiting(&f->link->gate, &f->pass,
+				    loop_mono(loop))) {
 		f->gate = FLOW_OUT;
 		flow_refused(f);
 	}
@@ -194,7 +197,7 @@ bool flow_gate_enter(struct flow *f)
 	nsec_t timeout = gate_timeout(gate);
 
 	if (timeout)
-		loop_timer_at_mono(f->w->loop, &f->gate_timer, now + timeout);
+		loop_timer_at_mono(f->w->loop, &f->timer, now + timeout);
 	return false;
 }
 
@@ -223,7 +226,7 @@ static void flow_granted(struct loop *loop, struct loop_post *post)
 		return;
 	}
 	f->gate = FLOW_IN;
-	loop_timer_stop(f->w->loop, &f->gate_timer);
+	loop_timer_stop(f->w->loop, &f->timer);
 	if (f->link->filter->gate_connections)
 		flow_connect(f);
 	else if (f->link->filter->granted)
@@ -234,7 +237,8 @@ static void flow_granted(struct loop *loop, struct loop_post *post)
 /* Begin and end. */
 
 static struct flow *flow_new(struct worker *w, struct link *l,
-			     const struct addr *upstream, int fd)
+			     const struct addr *upstream, uint64_t number,
+			     int fd)
 {
 	struct flow *f = mem_zalloc(sizeof(*f) + l->filter->state_size);
 
@@ -242,14 +246,13 @@ static struct flow *flow_new(struct worker *w, struct link *l,
 	f->link = link_ref(l);
 	f->slot = &l->slots[w->index];
 	f->upstream = *upstream;
-	f->id = (w->n_flows++ << 8) | w->index;
-	rng_init(&f->rng, w->seed, f->id);
+	f->number = number;
 	f->side[STREAM_UP].fd = fd;
 	f->side[STREAM_UP].connected = true;
 	f->side[STREAM_DOWN].fd = -1;
 	loop_io_init(&f->side[STREAM_UP].io, fd, "proxy client", on_io, f);
 	gate_pass_init(&f->pass, w->loop, flow_granted);
-	loop_timer_init(&f->gate_timer, "proxy pool", on_gate_timeout, f);
+	loop_timer_init(&f->timer, "proxy flow", on_timer, f);
 	pipe_init(f, STREAM_UP);
 	pipe_init(f, STREAM_DOWN);
 	list_append(&f->slot->flows, &f->in_slot);
@@ -258,17 +261,72 @@ static struct flow *flow_new(struct worker *w, struct link *l,
 	return f;
 }
 
-void flow_open(struct worker *w, struct link *l, const struct addr *upstream,
-	       int fd)
+/* The pool, and then the upstream. */
+static void flow_go_on(struct flow *f)
 {
-	struct flow *f = flow_new(w, l, upstream, fd);
+	f->connect_at = 0;
+	if (!f->link->filter->gate_connections || flow_gate_enter(f))
+		flow_connect(f);
+}
+
+/* How long the toxics have it wait before it connects; < 0: not at all. */
+static nsec_t connect_delay(struct flow *f, nsec_t now)
+{
+	const struct link_conf *conf = flow_conf(f);
+	struct rng rng;
+	nsec_t sum = 0;
+
+	for (unsigned i = 0; i < conf->n_toxics; i++) {
+		const struct toxic *t = conf->toxics[i];
+
+		if (!t->ops->connect || !flow_toxic_on(f, i))
+			continue;
+		toxic_rng(t, f->w->seed, f->number, &rng);
+		atomic_fetch_add(&t->stats->flows, 1);
+		nsec_t one = t->ops->connect(t, &rng, now);
+
+		if (one < 0)
+			return one;
+		sum += one;
+	}
+	return sum;
+}
+
+static bool connect_is_delayed(struct flow *f)
+{
+	const struct link_conf *conf = flow_conf(f);
+
+	for (unsigned i = 0; i < conf->n_toxics; i++)
+		if (conf->toxics[i]->ops->connect && flow_toxic_on(f, i))
+			return true;
+	return false;
+}
+
+static void flow_begin(struct flow *f)
+{
+	nsec_t now = clock_mono(), delay = connect_delay(f, now);
+
+	if (delay < 0) {
+		flow_abort(f);
+	} else if (delay) {
+		f->connect_at = now + delay;
+		loop_timer_at_mono(f->w->loop, &f->timer, f->connect_at);
+	} else {
+		flow_go_on(f);
+	}
+}
+
+void flow_open(struct worker *w, struct link *l, const struct addr *upstream,
+	       uint64_t number, int fd)
+{
+	struct flow *f = flow_new(w, l, upstream, number, fd);
 
 	no_delay(fd);
 	if (l->filter->open)
 		l->filter->open(f);
 	flow_reconf(f);
-	if (!l->filter->gate_connections || flow_gate_enter(f))
-		flow_connect(f);
+	if (!f->dying)
+		flow_begin(f);
 	flow_settle(f);
 }
 
@@ -291,7 +349,7 @@ static void flow_close(struct flow *f)
 
 	if (filter->close)
 		filter->close(f);
-	loop_timer_stop(f->w->loop, &f->gate_timer);
+	loop_timer_stop(f->w->loop, &f->timer);
 	side_close(f, &f->side[STREAM_UP]);
 	side_close(f, &f->side[STREAM_DOWN]);
 	pipe_done(f, STREAM_UP);
@@ -328,10 +386,12 @@ void flow_reconf(struct flow *f)
 
 	f->toxics = 0;
 	for (unsigned i = 0; i < conf->n_toxics; i++)
-		if (toxic_applies(conf->toxics[i], f->w->seed, f->id))
+		if (toxic_applies(conf->toxics[i], f->w->seed, f->number))
 			f->toxics |= UINT32_C(1) << i;
 	pipe_retime(f, STREAM_UP);
 	pipe_retime(f, STREAM_DOWN);
+	if (f->connect_at && !connect_is_delayed(f))
+		flow_go_on(f);
 	if (f->link->filter->reconf)
 		f->link->filter->reconf(f);
 }
@@ -350,7 +410,8 @@ static unsigned side_events(const struct flow *f, enum stream s)
 	if (f->pipe[!s].blocked)
 		events |= LOOP_OUT;
 	/* Too much waits to read on: see at least that the client leaves */
-	if (!events && s == STREAM_UP && f->gate == FLOW_WAITING)
+	if (!events && s == STREAM_UP &&
+	    (f->gate == FLOW_WAITING || f->connect_at))
 		events = LOOP_HUP;
 	return events;
 }
@@ -395,7 +456,8 @@ static void on_io(struct loop *loop, struct loop_io *io, unsigned events,
 		pipe_flush(f, !s);
 	if (events & (LOOP_IN | LOOP_HUP) && f->side[s].connected)
 		pipe_read(f, s);
-	if (events & LOOP_HUP && s == STREAM_UP && f->gate == FLOW_WAITING)
+	if (events & LOOP_HUP && s == STREAM_UP &&
+	    (f->gate == FLOW_WAITING || f->connect_at))
 		flow_abort(f);
 	flow_settle(f);
 }

@@ -5,7 +5,7 @@
  * passed on as such once what came before it is out (half-close).
  *
  *	socket -> filter -> [kept: not taken by the filter yet]
- *	                 -> toxics' delay -> [queue, by deadline] -> socket
+ *	                 -> toxics -> [queue, by deadline] -> toxics -> socket
  *
  * With nothing to look at and nothing to delay bytes go from read to write.
  */
@@ -26,7 +26,7 @@ struct worker;
 
 /* For the data thread. fd is taken over. */
 void flow_open(struct worker *w, struct link *l, const struct addr *upstream,
-	       int fd);
+	       uint64_t number, int fd);
 void flow_reconf(struct flow *f); /* its slot's conf has changed */
 void flow_kill(struct flow *f);	  /* at once, both sides reset */
 struct list *flow_in_slot(struct flow *f);

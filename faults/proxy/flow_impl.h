@@ -6,6 +6,7 @@
 #include <stdalign.h>
 
 #include "chaos/base/buf.h"
+#include "faults/proxy/chain.h"
 #include "faults/proxy/delayq.h"
 #include "faults/proxy/filter.h"
 #include "faults/proxy/flow.h"
@@ -25,7 +26,9 @@ struct pipe { /* one direction: side[s] -> side[!s] */
 	struct delayq q;
 	struct loop_timer timer; /* the first chunk's deadline */
 	struct buf kept;	 /* read, and not taken by the filter yet */
-	uint32_t delays;	 /* toxics that delay here, as bits */
+	struct chain chain;	 /* the toxics that apply here */
+	bool held;		 /* a toxic lets nothing go before … */
+	nsec_t held_until;	 /* … mono ns; NSEC_NEVER: a change */
 	bool blocked;		 /* the socket took no more */
 	bool ended;		 /* nothing more will be read */
 	bool reset;		 /* … because it was reset */
@@ -44,10 +47,10 @@ struct flow {
 	struct side side[STREAMS];
 	struct pipe pipe[STREAMS];
 	struct gate_pass pass;
-	struct loop_timer gate_timer;
+	struct loop_timer timer; /* connects it, or ends its wait */
+	nsec_t connect_at;	 /* mono ns; 0: it went on */
 	enum flow_gate gate; /* what this thread knows of pass.state */
-	uint64_t id;
-	struct rng rng;
+	uint64_t number; /* of its link: names it for the seed */
 	uint32_t toxics; /* of the conf in use that apply, as bits */
 	bool dying;	 /* reset both sides at the next settle */
 	bool finishing;	 /* the upstream is done with */
@@ -61,6 +64,8 @@ void pipe_done(struct flow *f, enum stream s);
 void pipe_read(struct flow *f, enum stream s);
 void pipe_flush(struct flow *f, enum stream s);
 void pipe_retime(struct flow *f, enum stream s); /* toxics changed */
+/* What the toxics make of the flow, if it is time; sets the pipe's timer. */
+void pipe_time(struct flow *f, enum stream s);
 void pipe_end(struct flow *f, enum stream s);	 /* if all is taken: pass it */
 bool pipe_has_room(const struct pipe *p);
 

@@ -15,10 +15,9 @@
 #include "chaos/base/log.h"
 #include "chaos/base/mem.h"
 #include "faults/proxy/filter.h"
+#include "faults/proxy/listener.h"
 #include "faults/proxy/proxy.h"
 #include "faults/proxy/worker.h"
-
-enum { ACCEPTS_PER_TURN = 64 };
 
 /* Confs. */
 
@@ -69,113 +68,6 @@ static void link_publish(struct link *l, struct link_conf *conf)
 	l->conf = conf;
 	for (unsigned i = 0; i < l->n_slots; i++)
 		worker_conf(l->proxy->workers[i], l, conf);
-}
-
-/* Listeners. */
-
-static void listener_resume(struct loop *loop, struct loop_timer *timer,
-			    void *arg)
-{
-	struct link_listener *listener = arg;
-
-	(void)timer;
-	if (listener->fd >= 0)
-		(void)loop_io_set(loop, &listener->io, LOOP_IN, NULL);
-}
-
-/* Out of descriptors: those who wait stay in the kernel's queue meanwhile. */
-static void listener_pause(struct link_listener *listener)
-{
-	struct loop *loop = listener->link->proxy->loop;
-
-	log_warn("link %s: accept: %s", listener->link->name, strerror(errno));
-	(void)loop_io_set(loop, &listener->io, 0, NULL);
-	loop_timer_at_mono(loop, &listener->pause,
-			   loop_mono(loop) + 100 * NSEC_MS);
-}
-
-static void on_accept(struct loop *loop, struct loop_io *io, unsigned events,
-		      void *arg)
-{
-	struct link_listener *listener = arg;
-	struct link *l = listener->link;
-	struct proxy *proxy = l->proxy;
-	const struct addr *upstream =
-		&l->conf->endpoints[listener->endpoint].upstream;
-
-	(void)loop, (void)io, (void)events;
-	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-		int fd = accept4(listener->fd, NULL, NULL,
-				 SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-		if (fd < 0) {
-			if (errno != EAGAIN && errno != ECONNABORTED)
-				listener_pause(listener);
-			return;
-		}
-		proxy->had_visit = true;
-		worker_accept(proxy->workers[proxy->next_worker], l, upstream,
-			      fd);
-		proxy->next_worker =
-			(proxy->next_worker + 1) % proxy->n_workers;
-	}
-}
-
-static void listener_close(struct link *l, unsigned i)
-{
-	struct link_listener *listener = &l->listeners[i];
-
-	if (listener->fd < 0)
-		return;
-	(void)loop_io_set(l->proxy->loop, &listener->io, 0, NULL);
-	loop_timer_stop(l->proxy->loop, &listener->pause);
-	close(listener->fd);
-	listener->fd = -1;
-}
-
-/* Opens it at addr, which becomes the address that it got. */
-static int listener_open(struct link *l, unsigned i, struct addr *addr,
-			 struct err *err)
-{
-	struct link_listener *listener = &l->listeners[i];
-	int rc = addr_listen(addr, 1024, &listener->fd, err);
-
-	if (rc < 0)
-		return err_prefix(err, "link '%s'", l->name);
-	rc = addr_local(listener->fd, addr);
-	if (rc < 0)
-		err_set(err, rc, "link '%s': cannot read its address", l->name);
-	listener->link = l;
-	listener->endpoint = i;
-	loop_io_init(&listener->io, listener->fd, "proxy listener", on_accept,
-		     listener);
-	loop_timer_init(&listener->pause, "proxy accept", listener_resume,
-			listener);
-	if (!rc)
-		rc = loop_io_set(l->proxy->loop, &listener->io, LOOP_IN, err);
-	if (rc < 0)
-		listener_close(l, i);
-	return rc;
-}
-
-static void listeners_close(struct link *l)
-{
-	for (unsigned i = 0; i < LINK_ENDPOINTS_MAX; i++)
-		listener_close(l, i);
-}
-
-static int listeners_open(struct link *l, struct link_conf *conf,
-			  struct err *err)
-{
-	for (unsigned i = 0; i < conf->n_endpoints; i++) {
-		struct link_endpoint *e = &conf->endpoints[i];
-
-		if (!e->failed && listener_open(l, i, &e->listen, err) < 0) {
-			listeners_close(l);
-			return err->code;
-		}
-	}
-	return 0;
 }
 
 static void link_close_flows(struct link *l, bool gone)
@@ -397,6 +289,49 @@ static int toxic_fits(const struct link *l, const struct toxic *t,
 	return 0;
 }
 
+bool link_is_down(const struct link *l)
+{
+	for (unsigned i = 0; l->conf && i < l->conf->n_toxics; i++)
+		if (l->conf->toxics[i]->ops->shuts_link)
+			return true;
+	return false;
+}
+
+/* After a change of toxics: shut or open, if that is another state. */
+static void link_sync(struct link *l)
+{
+	bool down = link_is_down(l);
+	struct err err = {0};
+
+	if (down == l->down)
+		return;
+	l->down = down;
+	if (!l->enabled)
+		return;
+	struct link_conf *conf = conf_copy(l->conf, 0);
+
+	if (listeners_open(l, conf, &err) < 0) {
+		log_error("%s: it is disabled", err.msg);
+		l->enabled = false;
+	}
+	if (down)
+		link_close_flows(l, false);
+	link_publish(l, conf);
+}
+
+/* By what it is and which of these, so that two runs draw the same. */
+static void toxic_seed(const struct link *l, struct toxic *t)
+{
+	uint64_t h = UINT64_C(14695981039346656037); /* FNV-1a */
+
+	for (const char *c = t->ops->type; *c; c++)
+		h = (h ^ (unsigned char)*c) * UINT64_C(1099511628211);
+	for (unsigned i = 0; i < l->conf->n_toxics; i++)
+		h += l->conf->toxics[i]->ops == t->ops;
+	t->seed = h * 4 + (uint64_t)t->stream;
+	t->first = l->n_flows;
+}
+
 int link_add_toxic(struct link *l, struct toxic *t, struct err *err)
 {
 	int rc = toxic_fits(l, t, err);
@@ -407,10 +342,12 @@ int link_add_toxic(struct link *l, struct toxic *t, struct err *err)
 	}
 	struct link_conf *conf = conf_copy(l->conf, 0);
 
+	toxic_seed(l, t);
 	conf->toxics[conf->n_toxics++] = t;
 	if (t->ops->put)
 		t->ops->put(t, &l->gate, true, clock_mono());
 	link_publish(l, conf);
+	link_sync(l);
 	return 0;
 }
 
@@ -460,10 +397,12 @@ static unsigned link_filter(struct link *l,
 	unsigned removed = conf->n_toxics - n;
 
 	conf->n_toxics = n;
-	if (removed)
+	if (removed) {
 		link_publish(l, conf);
-	else
+		link_sync(l);
+	} else {
 		link_conf_unref(conf);
+	}
 	return removed;
 }
 

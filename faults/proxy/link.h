@@ -62,6 +62,7 @@ struct link_slot {
 
 struct link_listener { /* control thread */
 	int fd;	       /* -1: closed */
+	bool reserved; /* bound, and nobody listens: the link is down */
 	struct loop_io io;
 	struct loop_timer pause; /* out of descriptors */
 	struct link *link;
@@ -74,6 +75,8 @@ struct link {
 	struct list in_proxy; /* control thread from here … */
 	char *name;
 	bool enabled;
+	bool down;		/* a toxic shuts it */
+	uint64_t n_flows;	/* ever accepted: numbers them */
 	struct link_conf *conf; /* the newest */
 	struct link_listener listeners[LINK_ENDPOINTS_MAX];
 	/* … to here; constant: */
@@ -105,6 +108,7 @@ int link_readdress(struct link *l, const struct addr *listen,
 void link_add_endpoint(struct link *l, const char *host, int port,
 		       const struct addr *upstream, bool failed);
 
+bool link_is_down(const struct link *l); /* a toxic shuts it */
 struct toxic *link_toxic(const struct link *l, const char *name); /* NULL */
 struct toxic *link_toxic_of(const struct link *l, const struct toxic_ops *ops);
 /* Takes t over and puts it on. -EEXIST, -ENOSPC, -EINVAL: text in err. */

@@ -26,6 +26,7 @@ void pipe_init(struct flow *f, enum stream s)
 	struct pipe *p = &f->pipe[s];
 
 	delayq_init(&p->q);
+	chain_init(&p->chain);
 	buf_init(&p->kept, PIPE_MAX + (READS_PER_TURN + 1) * WORKER_SCRATCH);
 	loop_timer_init(&p->timer, "proxy pipe", on_due, f);
 }
@@ -36,6 +37,7 @@ void pipe_done(struct flow *f, enum stream s)
 
 	loop_timer_stop(f->w->loop, &p->timer);
 	delayq_done(&p->q);
+	chain_done(&p->chain);
 	buf_done(&p->kept);
 }
 
@@ -57,6 +59,30 @@ static void pipe_pass_end(struct flow *f, enum stream s)
 		(void)shutdown(to->fd, SHUT_WR);
 }
 
+/* What the toxics say to bytes, or to the end, that have come in. */
+static void pipe_take(struct flow *f, enum stream s, const char *data,
+		      size_t len)
+{
+	struct pipe *p = &f->pipe[s];
+	/* A turn may be milliseconds old: a deadline begins at the read */
+	nsec_t now = clock_mono();
+	struct delay_chunk *c = delayq_add(&p->q, data, len, now, 0);
+	struct toxic_chunk chunk = {
+		.data = c->data,
+		.len = len,
+		.now = now,
+		.then_at = NSEC_NEVER,
+	};
+
+	if (!p->chain.intake)
+		return;
+	chain_intake(&p->chain, &chunk);
+	if (chunk.drop)
+		delayq_drop_last(&p->q);
+	else
+		delayq_delay_last(&p->q, chunk.delay);
+}
+
 void pipe_end(struct flow *f, enum stream s)
 {
 	struct pipe *p = &f->pipe[s];
@@ -65,13 +91,14 @@ void pipe_end(struct flow *f, enum stream s)
 	if (!p->ended || p->end_queued || p->kept.len)
 		return;
 	p->end_queued = true;
-	if (delayq_empty(&p->q) && !p->delays && ready) {
+	if (delayq_empty(&p->q) && !p->chain.n && ready) {
 		pipe_pass_end(f, s);
 		return;
 	}
-	delayq_add(&p->q, NULL, 0, clock_mono(), 0);
+	pipe_take(f, s, NULL, 0);
 	if (ready)
 		pipe_flush(f, s);
+	pipe_time(f, s);
 }
 
 /*
@@ -110,17 +137,88 @@ static size_t pipe_write(struct flow *f, enum stream s, const char *data,
 	return (size_t)n;
 }
 
-/* rng NULL: the longest that it can be. */
-static nsec_t draw_delay(struct flow *f, uint32_t delays, struct rng *rng)
+static void pipe_then(struct flow *f, enum toxic_then then)
 {
-	const struct link_conf *conf = flow_conf(f);
-	nsec_t sum = 0;
+	switch (then) {
+	case TOXIC_GOES_ON:
+		break;
+	case TOXIC_CLOSES:
+		/* As a program that ends: what it has not read resets */
+		f->pipe[STREAM_UP].over = f->pipe[STREAM_DOWN].over = true;
+		break;
+	case TOXIC_RESETS:
+		flow_abort(f);
+		break;
+	}
+}
 
-	for (unsigned i = 0; i < conf->n_toxics; i++)
-		if (delays & (UINT32_C(1) << i))
-			sum += conf->toxics[i]->ops->delay(conf->toxics[i],
-							   rng);
-	return sum;
+void pipe_time(struct flow *f, enum stream s)
+{
+	struct pipe *p = &f->pipe[s];
+	nsec_t next = p->chain.then_at;
+
+	if (f->dying)
+		return;
+	if (next != NSEC_NEVER && next <= clock_mono()) {
+		pipe_then(f, p->chain.then);
+		return;
+	}
+	if (!p->held && !p->blocked && f->side[!s].connected &&
+	    delayq_next(&p->q) < next)
+		next = delayq_next(&p->q);
+	if (p->held && p->held_until < next)
+		next = p->held_until;
+	loop_timer_at_mono(f->w->loop, &p->timer, next);
+}
+
+/*
+ * As much as may go, in the pieces that the toxics make of it.  Short: the
+ * socket took no more (blocked), or a toxic holds the rest (held).
+ */
+static size_t pipe_send(struct flow *f, enum stream s, const char *data,
+			size_t len)
+{
+	struct pipe *p = &f->pipe[s];
+	size_t sent = 0;
+
+	while (sent < len && !p->over && !f->dying) {
+		nsec_t now = clock_mono();
+		size_t may = chain_allow(&p->chain, len - sent, now,
+					 &p->held_until);
+
+		if (!may) {
+			p->held = true;
+			break;
+		}
+		size_t n = pipe_write(f, s, data + sent, may);
+
+		sent += n;
+		if (n)
+			pipe_then(f, chain_sent(&p->chain, n, now));
+		if (n < may) {
+			p->blocked = !p->over;
+			break;
+		}
+	}
+	return sent;
+}
+
+/* Nothing to say and nothing ahead: from the read to the write. */
+static size_t pipe_direct(struct flow *f, enum stream s, const char *data,
+			  size_t len)
+{
+	struct pipe *p = &f->pipe[s];
+
+	if (p->chain.intake || !delayq_empty(&p->q) || !f->side[!s].connected)
+		return 0;
+	if (p->chain.release)
+		return pipe_send(f, s, data, len);
+	size_t n = pipe_write(f, s, data, len);
+
+	if (p->chain.n)
+		(void)chain_sent(&p->chain, n, clock_mono());
+	p->blocked = n < len && !p->over;
+	return n;
 }
 
 void flow_pass(struct flow *f, enum stream s, const char *data, size_t len)
@@ -129,33 +227,41 @@ void flow_pass(struct flow *f, enum stream s, const char *data, size_t len)
 
 	if (f->dying || p->over || !len)
 		return;
-	if (!p->delays && delayq_empty(&p->q) && f->side[!s].connected) {
-		size_t n = pipe_write(f, s, data, len);
+	size_t n = pipe_direct(f, s, data, len);
 
-		if (n == len || p->over)
-			return;
-		data += n;
-		len -= n;
-		p->blocked = true;
+	if (n < len && !p->over && !f->dying) {
+		pipe_take(f, s, data + n, len - n);
+		if (!p->blocked && !p->held && f->side[!s].connected)
+			pipe_flush(f, s);
 	}
-	/* A turn may be milliseconds old: a deadline begins at the read */
-	delayq_add(&p->q, data, len, clock_mono(),
-		   draw_delay(f, p->delays, &f->rng));
-	if (!p->blocked && f->side[!s].connected)
-		pipe_flush(f, s);
+	if (p->chain.n)
+		pipe_time(f, s);
 }
 
-/*
- * The whole delay of this direction, for each toxic that made it.  What the
- * receiver held up is not the toxics' doing, and is left out.
- */
-static void record(struct flow *f, const struct pipe *p, nsec_t took)
+/* False: it must wait, or the end was passed. */
+static bool pipe_flush_one(struct flow *f, enum stream s, struct delay_chunk *c,
+			   bool held_up)
 {
-	const struct link_conf *conf = flow_conf(f);
+	struct pipe *p = &f->pipe[s];
 
-	for (unsigned i = 0; p->delays && i < conf->n_toxics; i++)
-		if (p->delays & (UINT32_C(1) << i))
-			toxic_record_delay(conf->toxics[i], took);
+	if (!c->len) {
+		p->held = chain_holds_end(&p->chain);
+		p->held_until = NSEC_NEVER;
+		if (p->held)
+			return false;
+		delayq_drop(&p->q);
+		pipe_pass_end(f, s);
+		return false;
+	}
+	size_t n = pipe_send(f, s, c->data + c->off, c->len - c->off);
+
+	if (p->over || f->dying || !delayq_sent(&p->q, n))
+		return false;
+	/* What others held up is not the delay's doing, and is left out */
+	if (p->chain.delays && !held_up)
+		chain_record(&p->chain, clock_mono() - c->arrival);
+	delayq_drop(&p->q);
+	return true;
 }
 
 void pipe_flush(struct flow *f, enum stream s)
@@ -164,47 +270,34 @@ void pipe_flush(struct flow *f, enum stream s)
 	nsec_t now = clock_mono();
 	struct delay_chunk *c;
 
-	if (!f->side[!s].connected || f->dying)
+	if (f->dying || p->over)
 		return;
-	bool held_up = p->blocked;
+	bool held_up = p->blocked || p->held;
 
-	p->blocked = false;
-	while ((c = delayq_due(&p->q, now))) {
-		if (!c->len) {
-			delayq_drop(&p->q);
-			pipe_pass_end(f, s);
-			return;
-		}
-		size_t n = pipe_write(f, s, c->data + c->off, c->len - c->off);
-
-		if (p->over)
-			return;
-		if (!delayq_sent(&p->q, n)) {
-			p->blocked = true;
-			return;
-		}
-		if (!held_up)
-			record(f, p, now - c->arrival);
-		delayq_drop(&p->q);
+	if (f->side[!s].connected) {
+		p->blocked = p->held = false;
+		while ((c = delayq_due(&p->q, now)))
+			if (!pipe_flush_one(f, s, c, held_up))
+				break;
 	}
-	if (!delayq_empty(&p->q))
-		loop_timer_at_mono(f->w->loop, &p->timer, delayq_next(&p->q));
+	if (!p->over)
+		pipe_time(f, s);
 }
 
 void pipe_retime(struct flow *f, enum stream s)
 {
-	const struct link_conf *conf = flow_conf(f);
+	const struct chain_flow id = {f->w->seed, f->number};
 	struct pipe *p = &f->pipe[s];
 
-	p->delays = 0;
-	for (unsigned i = 0; i < conf->n_toxics; i++)
-		if (flow_toxic_on(f, i) && conf->toxics[i]->ops->delay &&
-		    conf->toxics[i]->stream == s)
-			p->delays |= UINT32_C(1) << i;
-	if (delayq_empty(&p->q))
+	if (!flow_conf(f)->n_toxics && !p->chain.n)
 		return;
+	if (!chain_conf(&p->chain, flow_conf(f), s, &id, clock_mono())) {
+		flow_abort(f); /* what a toxic dropped cannot be mended */
+		return;
+	}
 	/* What a shorter delay lets pass, passes now */
-	delayq_shorten(&p->q, draw_delay(f, p->delays, NULL));
+	delayq_shorten(&p->q, chain_longest(&p->chain),
+		       chain_longest_end(&p->chain));
 	pipe_flush(f, s);
 }
 

@@ -13,6 +13,7 @@
 #include "chaos/base/mem.h"
 #include "faults/proxy/api.h"
 #include "faults/proxy/link.h"
+#include "faults/proxy/schedule.h"
 #include "faults/proxy/worker.h"
 
 enum { API_BODY_MAX = 1024 * 1024 };
@@ -130,6 +131,7 @@ int proxy_new(const struct proxy_args *args, struct proxy **ret,
 
 	list_init(&proxy->links);
 	list_init(&proxy->leases);
+	schedule_init(proxy);
 	proxy->allow = args->allow;
 	proxy->seed = args->seed;
 	proxy->stay = args->stay;
@@ -157,6 +159,7 @@ void proxy_free(struct proxy *proxy)
 	for (unsigned i = 0; i < proxy->n_apis; i++)
 		httpd_free(proxy->apis[i]);
 	lease_end_all(proxy);
+	schedule_done(proxy);
 	while ((l = proxy->links.next) != &proxy->links)
 		link_delete(LIST_ENTRY(l, struct link, in_proxy));
 	work_free(proxy->work);

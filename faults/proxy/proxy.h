@@ -33,6 +33,8 @@ struct proxy {
 	struct work *work; /* names of brokers */
 	struct list links; /* struct link, in_proxy */
 	struct list leases;
+	struct list laters; /* toxics that are still to come: schedule.c */
+	struct loop_timer schedule;
 	uint64_t n_links; /* ever */
 	unsigned next_worker;
 	struct httpd *apis[PROXY_APIS_MAX];

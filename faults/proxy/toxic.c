@@ -5,16 +5,22 @@
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "chaos/base/hist.h"
 #include "chaos/base/json.h"
 #include "chaos/base/mem.h"
 
 static const struct toxic_ops *const table[] = {
-	&toxic_kafka_starve,
-	&toxic_latency,
-	&toxic_pool_limit,
+	&toxic_bandwidth, &toxic_blackhole,    &toxic_connect_rate,
+	&toxic_corrupt,	  &toxic_cut,	       &toxic_down,
+	&toxic_drip,	  &toxic_kafka_starve, &toxic_latency,
+	&toxic_limit_data, &toxic_noop,	       &toxic_pause,
+	&toxic_pool_limit, &toxic_refuse,      &toxic_reset_peer,
+	&toxic_slicer,	  &toxic_slow_close,   &toxic_slow_connect,
+	&toxic_timeout,
 	NULL,
 };
 
@@ -65,6 +71,7 @@ void toxic_unref(struct toxic *t)
 	stats_unref(t->stats);
 	mem_free(t->name);
 	mem_free(t->lease);
+	mem_free(t->ramp.attr);
 	mem_free(t);
 }
 
@@ -90,21 +97,50 @@ static json_t *attr_json(const struct opt *o, const void *attrs)
 	return json_string(*(char **)field ? *(char **)field : "");
 }
 
+/*
+ * Of text, and of what has a default that is not 0: it need not be told, and
+ * Toxiproxy's clients see what they know.
+ */
+static bool attr_is_default(const struct opt *o, const void *attrs)
+{
+	const void *field = opt_field(o, attrs);
+	const char *def = o->def ? o->def : "", *text;
+
+	if (o->type == OPT_DOUBLE)
+		return o->def && *(const double *)field == strtod(def, NULL);
+	if (o->type == OPT_INT)
+		return o->def &&
+		       *(const int64_t *)field == strtoll(def, NULL, 10);
+	text = *(char *const *)field;
+	return !strcmp(text ? text : "", def);
+}
+
 static json_t *attrs_json(const struct toxic *t)
 {
 	json_t *all = json_object();
 
 	for (const struct opt *o = t->ops->attrs; o->name; o++)
-		json_object_set_new(all, o->name, attr_json(o, t->attrs));
+		if (!attr_is_default(o, t->attrs))
+			json_object_set_new(all, o->name,
+					    attr_json(o, t->attrs));
 	return all;
+}
+
+static bool is_number(const struct opt *o)
+{
+	return o->type == OPT_DOUBLE || o->type == OPT_INT;
 }
 
 static int attr_set(struct toxic *t, const char *key, const json_t *value,
 		    struct err *err)
 {
+	const struct opt *o = opt_find(t->ops->attrs, key);
 	char number[64];
 	const char *text = number;
 
+	if (o && is_number(o) != json_is_number(value))
+		return err_set(err, -EINVAL, "attribute '%s' is a %s", key,
+			       is_number(o) ? "number" : "string");
 	if (json_is_string(value))
 		text = json_string_value(value);
 	else if (json_is_integer(value))
@@ -133,15 +169,20 @@ static int attrs_set(struct toxic *t, json_t *attrs, struct err *err)
 	return 0;
 }
 
+static bool attr_missing(const struct opt *o, const void *field)
+{
+	if (o->type == OPT_DOUBLE)
+		return *(const double *)field == 0;
+	return o->type == OPT_INT ? !*(const int64_t *)field
+				  : !*(char *const *)field;
+}
+
 static int attrs_required(const struct toxic *t, struct err *err)
 {
 	for (const struct opt *o = t->ops->attrs; o->name; o++) {
 		if (!(o->flags & OPT_REQUIRED))
 			continue;
-		const void *field = opt_field(o, t->attrs);
-
-		if (o->type == OPT_STR ? !*(char *const *)field
-				       : !*(const int64_t *)field)
+		if (attr_missing(o, opt_field(o, t->attrs)))
 			return err_set(err, -EINVAL,
 				       "toxic '%s' needs attribute '%s'",
 				       t->ops->type, o->name);
@@ -149,29 +190,97 @@ static int attrs_required(const struct toxic *t, struct err *err)
 	return 0;
 }
 
-static const char *stream_name(enum stream s)
+static const char *const stream_names[] = {
+	[STREAM_UP] = "upstream",
+	[STREAM_DOWN] = "downstream",
+	[STREAM_BOTH] = "both",
+};
+
+/* A member of that type, or none. */
+static int want_type(const json_t *json, const char *key, bool number,
+		     struct err *err)
 {
-	return s == STREAM_UP ? "upstream" : "downstream";
+	const json_t *v = json_object_get(json, key);
+
+	if (!v || (number ? json_is_number(v) : json_is_string(v)))
+		return 0;
+	return err_set(err, -EINVAL, "bad request body: %s is no %s", key,
+		       number ? "number" : "string");
 }
 
 static int parse_stream(struct toxic *t, const json_t *json, struct err *err)
 {
-	const char *name = json_str(json, "stream", stream_name(t->stream));
+	const char *name = json_str(json, "stream", stream_names[t->stream]);
 
-	if (strcmp(name, "upstream") && strcmp(name, "downstream"))
-		return err_set(err, -EINVAL,
-			       "stream was invalid, can be either upstream or "
-			       "downstream");
-	t->stream = strcmp(name, "upstream") ? STREAM_DOWN : STREAM_UP;
-	return 0;
+	if (want_type(json, "stream", false, err) < 0)
+		return -EINVAL;
+	for (int i = 0; i <= STREAM_BOTH; i++)
+		if (!strcasecmp(name, stream_names[i])) {
+			t->stream = (enum stream)i;
+			return 0;
+		}
+	return err_set(err, -EINVAL,
+		       "stream was invalid, can be either upstream or "
+		       "downstream");
 }
 
 static int parse_toxicity(struct toxic *t, const json_t *json, struct err *err)
 {
+	const char *per = json_str(json, "per",
+				   t->by_chunk ? "chunk" : "connection");
+
+	if (want_type(json, "toxicity", true, err) < 0 ||
+	    want_type(json, "per", false, err) < 0)
+		return -EINVAL;
 	t->toxicity = json_num(json, "toxicity", t->toxicity);
 	if (!(t->toxicity >= 0 && t->toxicity <= 1))
 		return err_set(err, -EINVAL,
 			       "toxicity is a share between 0 and 1");
+	if (strcmp(per, "chunk") && strcmp(per, "connection"))
+		return err_set(err, -EINVAL, "per is connection or chunk");
+	t->by_chunk = !strcmp(per, "chunk");
+	if (t->by_chunk && !t->ops->by_chunk)
+		return err_set(err, -EINVAL, "%s is per connection only",
+			       t->ops->type);
+	return 0;
+}
+
+/* "for": it goes by itself after so many ms; 0: it does not. */
+static int parse_for(struct toxic *t, const json_t *json, struct err *err)
+{
+	double ms = json_num(json, "for", -1);
+
+	if (want_type(json, "for", true, err) < 0 ||
+	    want_type(json, "after", true, err) < 0)
+		return -EINVAL;
+	if (ms >= 0)
+		t->until = ms > 0 ? clock_mono() + toxic_ns(ms) : 0;
+	return 0;
+}
+
+/* {"attribute": "latency", "to": 100, "over": 5000}; from what it is. */
+static int parse_ramp(struct toxic *t, const json_t *json, struct err *err)
+{
+	const json_t *ramp = json_object_get(json, "ramp");
+	const char *attr = json_str(ramp, "attribute", NULL);
+	const struct opt *o = attr ? opt_find(t->ops->attrs, attr) : NULL;
+	double over = json_num(ramp, "over", 0);
+
+	if (!ramp || json_is_null(ramp))
+		return 0;
+	if (!o || !is_number(o) || !json_is_number(json_at(ramp, "to")) ||
+	    over <= 0)
+		return err_set(err, -EINVAL,
+			       "a ramp has a number's \"attribute\", \"to\" "
+			       "and \"over\" (ms)");
+	const void *field = opt_field(o, t->attrs);
+
+	t->ramp.attr = mem_strdup(attr);
+	t->ramp.from = o->type == OPT_INT ? (double)*(const int64_t *)field
+					  : *(const double *)field;
+	t->ramp.to = json_num(ramp, "to", 0);
+	t->ramp.start = clock_mono();
+	t->ramp.over = toxic_ns(over);
 	return 0;
 }
 
@@ -179,14 +288,16 @@ static int parse_toxicity(struct toxic *t, const json_t *json, struct err *err)
 static struct toxic *toxic_begin(const struct toxic_ops *ops,
 				 const struct toxic *old)
 {
-	static atomic_ullong serial;
 	struct toxic *t = mem_zalloc(sizeof(*t));
 
 	atomic_init(&t->refs, 1);
 	t->ops = ops;
 	t->stream = old ? old->stream : STREAM_DOWN;
 	t->toxicity = old ? old->toxicity : 1;
-	t->serial = old ? old->serial : atomic_fetch_add(&serial, 1);
+	t->by_chunk = old && old->by_chunk;
+	t->seed = old ? old->seed : 0;
+	t->first = old ? old->first : 0;
+	t->until = old ? old->until : 0;
 	t->attrs = mem_zalloc(ops->attrs_size);
 	opt_defaults(ops->attrs, t->attrs);
 	if (old) {
@@ -211,9 +322,16 @@ static int parse_attrs(struct toxic *t, const struct toxic *old,
 		rc = attrs_set(t, was, err);
 		json_decref(was);
 	}
+	json_t *attrs = json_object_get(json, "attributes");
+
+	if (!rc && attrs && !json_is_object(attrs) && !json_is_null(attrs))
+		rc = err_set(err, -EINVAL,
+			     "bad request body: attributes is no object");
 	if (!rc)
-		rc = attrs_set(t, json_object_get(json, "attributes"), err);
-	return rc ? rc : attrs_required(t, err);
+		rc = attrs_set(t, attrs, err);
+	if (!rc)
+		rc = attrs_required(t, err);
+	return rc || !t->ops->check ? rc : t->ops->check(t, err);
 }
 
 static const struct toxic_ops *parse_type(const json_t *json, struct err *err)
@@ -221,9 +339,7 @@ static const struct toxic_ops *parse_type(const json_t *json, struct err *err)
 	const char *type = json_str(json, "type", NULL);
 	const struct toxic_ops *ops = type ? toxic_find(type) : NULL;
 
-	if (!type)
-		err_set(err, -EINVAL, "missing required field: type");
-	else if (!ops)
+	if (!ops)
 		err_set(err, -EINVAL, "invalid toxic type");
 	return ops;
 }
@@ -239,7 +355,8 @@ int toxic_parse(const json_t *json, const struct toxic *old, struct toxic **ret,
 
 	if (parse_stream(t, json, err) < 0 ||
 	    parse_toxicity(t, json, err) < 0 ||
-	    parse_attrs(t, old, json, err) < 0) {
+	    parse_attrs(t, old, json, err) < 0 ||
+	    parse_ramp(t, json, err) < 0 || parse_for(t, json, err) < 0) {
 		toxic_unref(t);
 		return -EINVAL;
 	}
@@ -248,7 +365,7 @@ int toxic_parse(const json_t *json, const struct toxic *old, struct toxic **ret,
 
 		t->name = *name ? mem_strdup(name)
 				: mem_printf("%s_%s", ops->type,
-					     stream_name(t->stream));
+					     stream_names[t->stream]);
 		t->lease = mem_strdup(json_str(json, "lease", NULL));
 	}
 	*ret = t;
@@ -258,6 +375,10 @@ int toxic_parse(const json_t *json, const struct toxic *old, struct toxic **ret,
 int toxic_change(const struct toxic *old, const char *attr, double value,
 		 struct toxic **ret, struct err *err)
 {
+	const struct opt *o = opt_find(old->ops->attrs, attr);
+
+	if (o && o->type == OPT_INT)
+		value = round(value);
 	json_t *json = json_pack("{s:{s:f}}", "attributes", attr, value);
 	int rc = toxic_parse(json, old, ret, err);
 
@@ -265,19 +386,44 @@ int toxic_change(const struct toxic *old, const char *attr, double value,
 	return rc;
 }
 
+static double ms_left(nsec_t until, nsec_t now)
+{
+	return until > now ? (double)(until - now) / (double)NSEC_MS : 0;
+}
+
+static json_t *ramp_json(const struct toxic *t, nsec_t now)
+{
+	return json_pack("{s:s, s:f, s:f, s:f}", "attribute", t->ramp.attr,
+			 "from", t->ramp.from, "to", t->ramp.to, "left",
+			 ms_left(t->ramp.start + t->ramp.over, now));
+}
+
 json_t *toxic_json(const struct toxic *t, struct gate *gate, nsec_t now)
 {
 	json_t *json =
 		json_pack("{s:s, s:s, s:s, s:f, s:o}", "name", t->name, "type",
-			  t->ops->type, "stream", stream_name(t->stream),
+			  t->ops->type, "stream", stream_names[t->stream],
 			  "toxicity", t->toxicity, "attributes", attrs_json(t));
 
 	if (t->lease)
 		json_object_set_new(json, "lease", json_string(t->lease));
+	if (t->by_chunk)
+		json_object_set_new(json, "per", json_string("chunk"));
+	if (t->ramp.attr)
+		json_object_set_new(json, "ramp", ramp_json(t, now));
+	if (t->until)
+		json_object_set_new(json, "left", json_real(ms_left(t->until,
+								    now)));
 	if (t->ops->achieved)
 		json_object_set_new(json, "achieved",
 				    t->ops->achieved(t, gate, now));
 	return json;
+}
+
+void toxic_rng(const struct toxic *t, uint64_t seed, uint64_t flow,
+	       struct rng *ret)
+{
+	rng_init(ret, seed ^ t->seed, flow - t->first);
 }
 
 bool toxic_applies(const struct toxic *t, uint64_t seed, uint64_t flow)
@@ -286,8 +432,24 @@ bool toxic_applies(const struct toxic *t, uint64_t seed, uint64_t flow)
 
 	if (t->toxicity >= 1)
 		return true;
-	rng_init(&rng, seed ^ (t->serial << 40), flow);
+	toxic_rng(t, ~seed, flow, &rng);
 	return rng_double(&rng) < t->toxicity;
+}
+
+bool toxic_ramp_at(const struct toxic *t, nsec_t now, double *ret)
+{
+	const struct toxic_ramp *r = &t->ramp;
+	double share = (double)(now - r->start) / (double)r->over;
+
+	if (share > 1)
+		share = 1;
+	*ret = r->from + (r->to - r->from) * (share > 0 ? share : 0);
+	return share >= 1;
+}
+
+nsec_t toxic_ns(double ms)
+{
+	return (nsec_t)(ms * (double)NSEC_MS);
 }
 
 void toxic_record_delay(const struct toxic *t, nsec_t achieved)
@@ -310,4 +472,34 @@ void toxic_record_answer(const struct toxic *t, nsec_t now)
 		stats->first = now;
 	stats->last = now;
 	pthread_mutex_unlock(&stats->lock);
+}
+
+void toxic_record_hit(const struct toxic *t, uint64_t hits, nsec_t now)
+{
+	struct toxic_stats *stats = t->stats;
+
+	atomic_fetch_add(&stats->hits, hits);
+	pthread_mutex_lock(&stats->lock);
+	if (!stats->first)
+		stats->first = now;
+	if (now > stats->last)
+		stats->last = now;
+	pthread_mutex_unlock(&stats->lock);
+}
+
+json_t *toxic_achieved(const struct toxic *t, struct gate *gate, nsec_t now)
+{
+	struct toxic_stats *stats = t->stats;
+
+	(void)gate, (void)now;
+	pthread_mutex_lock(&stats->lock);
+	nsec_t first = stats->first, last = stats->last;
+
+	pthread_mutex_unlock(&stats->lock);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "flows",
+			 (json_int_t)atomic_load(&stats->flows), "bytes",
+			 (json_int_t)atomic_load(&stats->bytes), "hits",
+			 (json_int_t)atomic_load(&stats->hits), "lost",
+			 (json_int_t)atomic_load(&stats->lost), "first_mono_ns",
+			 (json_int_t)first, "last_mono_ns", (json_int_t)last);
 }

@@ -20,6 +20,7 @@ struct note {
 	struct link *link;	/* a reference, or NULL */
 	struct link_conf *conf; /* a reference, or NULL */
 	struct addr upstream;
+	uint64_t number;
 	int fd;
 	bool gone;
 	sem_t *done;
@@ -63,17 +64,19 @@ static void take_accept(struct loop *loop, struct loop_post *post)
 	if (note_slot(note)->closed)
 		addr_close_rst(note->fd);
 	else
-		flow_open(note->worker, note->link, &note->upstream, note->fd);
+		flow_open(note->worker, note->link, &note->upstream,
+			  note->number, note->fd);
 	note_free(note);
 }
 
 void worker_accept(struct worker *w, struct link *l,
-		   const struct addr *upstream, int fd)
+		   const struct addr *upstream, uint64_t number, int fd)
 {
 	note_send(w,
 		  &(struct note){
 			  .link = link_ref(l),
 			  .upstream = *upstream,
+			  .number = number,
 			  .fd = fd,
 		  },
 		  take_accept);

@@ -22,7 +22,6 @@ struct worker { /* its own thread's, after worker_start() */
 	pthread_t thread;
 	char *scratch; /* WORKER_SCRATCH bytes: every read lands here */
 	uint64_t seed;
-	uint64_t n_flows; /* ever: names the flows for the seed */
 };
 
 int worker_start(struct proxy *proxy, unsigned index, uint64_t seed,
@@ -32,9 +31,9 @@ void worker_sync(struct worker *w);
 /* Ends and frees it; its flows must be closed. */
 void worker_stop(struct worker *w);
 
-/* Any thread. fd is taken over. */
+/* Any thread. fd is taken over; number: which connection of the link it is. */
 void worker_accept(struct worker *w, struct link *l,
-		   const struct addr *upstream, int fd);
+		   const struct addr *upstream, uint64_t number, int fd);
 /* The link has this conf from now on. */
 void worker_conf(struct worker *w, struct link *l, struct link_conf *conf);
 /* Its flows are closed; gone: and there will be no more. */

@@ -99,8 +99,8 @@ expect("toxic, all defaults", p.call("POST", T, {"type": "latency"}), 200,
        attributes={"latency": 0, "jitter": 0})
 error("twice", p.call("POST", T, {"type": "latency"}), 409,
       "toxic already exists")
-error("no type", p.call("POST", T, {"name": "x"}), 400,
-      "missing required field: type")
+error("no type, as theirs", p.call("POST", T, {"name": "x"}), 400,
+      "invalid toxic type")
 error("unknown type", p.call("POST", T, {"type": "gremlin"}), 400,
       "invalid toxic type")
 error("stream", p.call("POST", T, {"type": "latency", "stream": "side"}), 400,

@@ -68,13 +68,13 @@ static void test_shorten(void **state)
 	delayq_add(&q, "a", 1, 0, 1000);
 	delayq_add(&q, "b", 1, 400, 1000);
 	delayq_add(&q, NULL, 0, 500, 0); /* the end */
-	delayq_shorten(&q, 600);
+	delayq_shorten(&q, 600, 0);
 	assert_int_equal(q.head->due, 600);
 	assert_int_equal(q.head->next->due, 1000);
-	assert_int_equal(q.tail->due, 1100);
-	delayq_shorten(&q, 5000); /* longer: nothing changes */
+	assert_int_equal(q.tail->due, 1000); /* behind the last byte */
+	delayq_shorten(&q, 5000, 5000); /* longer: nothing changes */
 	assert_int_equal(q.head->due, 600);
-	delayq_shorten(&q, 0);
+	delayq_shorten(&q, 0, 0);
 	assert_int_equal(q.head->due, 0);
 	assert_int_equal(q.tail->due, 500);
 	/* and what comes next is not held up by what was */

@@ -6,16 +6,16 @@
 #include "faults/proxy/toxic.h"
 
 static const struct opt attrs[] = {
-	{.name = "size",
-	 .type = OPT_INT,
-	 .off = offsetof(struct pool_limit_attrs, size),
-	 .flags = OPT_REQUIRED | OPT_POSITIVE,
-	 .help = "most that are in flight at once"},
 	{.name = "queue",
 	 .type = OPT_INT,
 	 .off = offsetof(struct pool_limit_attrs, queue),
 	 .flags = OPT_NONNEG,
 	 .help = "most that may wait; 0: unbounded"},
+	{.name = "size",
+	 .type = OPT_INT,
+	 .off = offsetof(struct pool_limit_attrs, size),
+	 .flags = OPT_REQUIRED | OPT_POSITIVE,
+	 .help = "most that are in flight at once"},
 	{.name = "timeout",
 	 .type = OPT_DOUBLE,
 	 .off = offsetof(struct pool_limit_attrs, timeout),
