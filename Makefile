@@ -21,8 +21,8 @@ werror := $(if $(filter true 1,$(CI)),ON,OFF)
 sources = $(shell git ls-files '*.c' '*.h')
 
 .NOTPARALLEL:
-.PHONY: all help setup check-setup build replay test sanitize bench kill \
-	accept format lint docs docs-check clean
+.PHONY: all help setup check-setup build replay test sanitize bench fuzz \
+	kill accept format lint docs docs-check clean
 
 all: check-setup build
 
@@ -31,6 +31,7 @@ help:
 	@echo 'make sanitize           unit tests under ASan and UBSan'
 	@echo 'make kill N=50          kills the controller at seeded moments'
 	@echo 'make accept [T=50]      the acceptance list, resumable'
+	@echo 'make fuzz T=http1 SECONDS=3600   a fuzz target, resumable'
 	@echo 'make bench              measured; never part of test'
 	@echo 'make format lint        clang-format; the rules a tool can check'
 	@echo 'make docs docs-check    writes docs/reference; fails if it is stale'
@@ -65,6 +66,9 @@ sanitize: setup
 bench: setup build
 	@cmake --build $(build) -j $(JOBS) --target benches
 	@for b in $(build)/bench_*; do echo "$${b##*/}:"; $$b || exit 1; done
+
+fuzz:
+	@SECONDS_WANTED=$(or $(SECONDS),60) T='$(T)' bash tests/fuzz/run.sh
 
 kill: setup build
 	@python3 tests/kill/kill.py $(build) $(N)

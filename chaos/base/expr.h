@@ -11,8 +11,9 @@
  *	atom  := number[unit] | f(args) | gauge.name | (or) | (sum)
  *
  * Units: those of base/units; a duration counts in seconds, a share in parts
- * of one, a rate per second.  f: errors, failed, throughput, offered, rate,
- * latency.pNN, baseline.  Scopes: an API, all, each (true for every API).
+ * of one, a rate per second.  f: errors, failed, throughput, offered, checks,
+ * rate, latency.pNN, baseline.  Scopes: an API, tag:NAME (a set of them), all,
+ * each (true for every API).
  * No data is unknown; unknown is never true (Kleene's three values).
  */
 #ifndef GD_BASE_EXPR_H
@@ -67,6 +68,20 @@ int expr_visit(const struct expr *e,
 /* "errors(coupon, 10s) = 0.97": each reference with its value now. */
 void expr_explain(const struct expr *e, const struct expr_env *env,
 		  struct buf *out);
+
+/*
+ * How far a condition is from turning: of its comparisons the one that decides.
+ * share is (limit - value) / |limit|, or the reverse where more is better; it
+ * is negative when it does not hold.  With a limit of 0 it is not divided.
+ */
+struct expr_margin {
+	double value, limit, share;
+	const struct expr_ref *ref;	/* the first in the value; NULL: none */
+	const char *api;		/* of "each"; else NULL */
+};
+/* False: unknown. */
+bool expr_margin(const struct expr *e, const struct expr_env *env,
+		 struct expr_margin *ret);
 
 /* The "for T" of a condition. Zeroed to begin. */
 struct expr_hold {

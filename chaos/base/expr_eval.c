@@ -183,6 +183,110 @@ enum expr_tri expr_eval(const struct expr *e, const struct expr_env *env)
 	return truth(&ev, e->root);
 }
 
+static const struct expr_ref *first_ref(const struct eval *ev, int node)
+{
+	const struct expr_node *n = node < 0 ? NULL : node_at(ev, node);
+	const struct expr_ref *ref;
+
+	if (!n)
+		return NULL;
+	if (n->kind == EXPR_KIND_REF)
+		return &n->ref;
+	ref = first_ref(ev, n->left);
+	return ref ? ref : first_ref(ev, n->right);
+}
+
+static double share_of(enum expr_kind kind, double value, double limit)
+{
+	double by = limit != 0 ? fabs(limit) : 1;
+
+	if (kind == EXPR_KIND_GT || kind == EXPR_KIND_GE)
+		return (value - limit) / by;
+	if (kind == EXPR_KIND_EQ)
+		return -fabs(value - limit) / by;
+	if (kind == EXPR_KIND_NE)
+		return fabs(value - limit) / by;
+	return (limit - value) / by;
+}
+
+/* "2s > latency" is "latency < 2s". */
+static enum expr_kind turned(enum expr_kind kind)
+{
+	switch ((int)kind) {
+	case EXPR_KIND_GT:
+		return EXPR_KIND_LT;
+	case EXPR_KIND_GE:
+		return EXPR_KIND_LE;
+	case EXPR_KIND_LT:
+		return EXPR_KIND_GT;
+	case EXPR_KIND_LE:
+		return EXPR_KIND_GE;
+	}
+	return kind;
+}
+
+static bool margin_one(const struct eval *ev, const struct expr_node *n,
+		       struct expr_margin *ret)
+{
+	const struct expr_ref *left = first_ref(ev, n->left);
+	enum expr_kind kind = left ? n->kind : turned(n->kind);
+	double value, limit;
+
+	if (!number(ev, left ? n->left : n->right, &value) ||
+	    !number(ev, left ? n->right : n->left, &limit))
+		return false;
+	*ret = (struct expr_margin){
+		.value = value, .limit = limit,
+		.share = share_of(kind, value, limit),
+		.ref = left ? left : first_ref(ev, n->right), .api = ev->api,
+	};
+	return true;
+}
+
+static bool margin_each(const struct eval *ev, const struct expr_node *n,
+			struct expr_margin *ret)
+{
+	struct eval one = *ev;
+	struct expr_margin m;
+	bool any = false;
+
+	for (size_t i = 0; i < ev->env->n_apis; i++) {
+		one.api = ev->env->apis[i];
+		if (!margin_one(&one, n, &m))
+			continue;
+		if (!any || m.share < ret->share)
+			*ret = m;
+		any = true;
+	}
+	return any;
+}
+
+/* "and" is as good as its worse side, "or" as its better one. */
+static bool margin_of(const struct eval *ev, int node, struct expr_margin *ret)
+{
+	const struct expr_node *n = node_at(ev, node);
+	struct expr_margin right;
+	bool known, other;
+
+	if (n->kind != EXPR_KIND_AND && n->kind != EXPR_KIND_OR)
+		return has_each(ev, node) ? margin_each(ev, n, ret)
+					  : margin_one(ev, n, ret);
+	known = margin_of(ev, n->left, ret);
+	other = margin_of(ev, n->right, &right);
+	if (other && (!known ||
+		      (right.share < ret->share) == (n->kind == EXPR_KIND_AND)))
+		*ret = right;
+	return known || other;
+}
+
+bool expr_margin(const struct expr *e, const struct expr_env *env,
+		 struct expr_margin *ret)
+{
+	struct eval ev = { .e = e, .env = env };
+
+	return margin_of(&ev, e->root, ret);
+}
+
 enum expr_tri expr_held(const struct expr *e, struct expr_hold *hold,
 			const struct expr_env *env, nsec_t now)
 {

@@ -47,6 +47,9 @@ struct expr {
 	nsec_t hold, within;	/* drill ns; 0: none */
 };
 
+/* By its name, n bytes at s; NULL: there is none such. */
+const struct expr_func *expr_func_find(const char *s, int n);
+
 static inline bool expr_kind_is_cond(enum expr_kind kind)
 {
 	return kind >= EXPR_KIND_GT;

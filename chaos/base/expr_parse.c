@@ -51,19 +51,7 @@ static const struct op {
 	{ "/", LEVEL_PROD, EXPR_KIND_DIV },
 };
 
-const struct expr_func expr_funcs[] = {
-	{ "baseline", 1, 1, false, "baseline(GAUGE or FUNCTION)" },
-	{ "errors", 1, 2, true, "errors(SCOPE, WINDOW)" },
-	{ "failed", 1, 3, true, "failed(SCOPE, WINDOW, CAUSE)" },
-	{ "latency.p*", 1, 2, true, "latency.pNN(SCOPE, WINDOW)" },
-	{ "offered", 1, 2, true, "offered(SCOPE, WINDOW)" },
-	{ "rate", 1, 2, false, "rate(GAUGE, WINDOW)" },
-	{ "throughput", 1, 2, true, "throughput(SCOPE, WINDOW)" },
-	{ NULL, 0, 0, false, NULL },
-};
-
-enum { N_OPS = sizeof(ops) / sizeof(*ops),
-       N_FUNCS = sizeof(expr_funcs) / sizeof(*expr_funcs) - 1 };
+enum { N_OPS = sizeof(ops) / sizeof(*ops), MAX_FUNCS = 32 };
 
 static const char *const keywords[] = { "and", "or", "for", "within", "by" };
 
@@ -249,47 +237,35 @@ static int parse_number(struct parse *p)
 	return node;
 }
 
-/* "latency.p95": the prefix and 1 to 4 digits, not all zero. */
-static bool func_matches(const struct expr_func *f, struct word w)
-{
-	size_t len = strlen(f->name);
-	int digits, sum = 0;
-
-	if (f->name[len - 1] != '*')
-		return word_is(w, f->name);
-	digits = w.len - (int)(len - 1);
-	if (digits < 1 || digits > 4 || memcmp(w.s, f->name, len - 1))
-		return false;
-	for (int i = w.len - digits; i < w.len; i++) {
-		if (!isdigit((unsigned char)w.s[i]))
-			return false;
-		sum += w.s[i] - '0';
-	}
-	return sum > 0;
-}
-
-static const struct expr_func *func_find(struct word w)
-{
-	for (int i = 0; i < N_FUNCS; i++)
-		if (func_matches(&expr_funcs[i], w))
-			return &expr_funcs[i];
-	return NULL;
-}
-
 static int fail_unknown_func(struct parse *p, struct word w)
 {
-	const char *names[N_FUNCS], *near;
+	const char *names[MAX_FUNCS], *near;
 	AUTO_FREE char *word = mem_strndup(w.s, (size_t)w.len);
+	size_t n = 0;
 
-	for (int i = 0; i < N_FUNCS; i++)
-		names[i] = strchr(expr_funcs[i].name, '*') ? "latency.p95"
-						      : expr_funcs[i].name;
-	near = opt_suggest(word, names, N_FUNCS);
+	for (; n < MAX_FUNCS && expr_funcs[n].name; n++)
+		names[n] = strchr(expr_funcs[n].name, '*') ? "latency.p95"
+						      : expr_funcs[n].name;
+	near = opt_suggest(word, names, n);
 	if (near)
 		return fail(p, w.s, "unknown function '%s' "
 			    "(did you mean '%s'?)", word, near);
 	return fail(p, w.s, "unknown function '%s' (there are errors, failed, "
-		    "throughput, offered, rate, latency.pNN, baseline)", word);
+		    "throughput, offered, checks, rate, latency.pNN, baseline)",
+		    word);
+}
+
+/* "tag:NAME" is one scope. */
+static struct word peek_scope(const struct parse *p)
+{
+	struct word w = peek_word(p), name;
+	struct parse rest = *p;
+
+	if (!word_is(w, "tag") || p->p[w.len] != ':')
+		return w;
+	rest.p = p->p + w.len + 1;
+	name = peek_word(&rest);
+	return (struct word){ w.s, name.len ? w.len + 1 + name.len : 0 };
 }
 
 /* Fills what is given; what a failed parse leaves is freed with the node. */
@@ -301,7 +277,7 @@ static int parse_args(struct parse *p, const struct expr_func *f,
 	AUTO_FREE char *window = NULL;
 
 	skip_space(p);
-	w = peek_word(p);
+	w = peek_scope(p);
 	if (!w.len || isdigit((unsigned char)*w.s))
 		return fail_expected(p, f->usage);
 	ref->arg = mem_strndup(w.s, (size_t)w.len);
@@ -366,7 +342,7 @@ static int parse_call(struct parse *p, const struct expr_func *f,
 static int parse_ref(struct parse *p, struct expr_ref *ref)
 {
 	struct word w = peek_word(p);
-	const struct expr_func *f = func_find(w);
+	const struct expr_func *f = expr_func_find(w.s, w.len);
 
 	if (!w.len || is_keyword(w) || isdigit((unsigned char)*w.s))
 		return fail_expected(p, "a gauge or function");

@@ -80,9 +80,14 @@ struct cli_run_opts {
 	struct cli_list without, sets;
 	bool recorded;		/* judge [recorded]: replay */
 	const char *kind;	/* "drill", "load", "simulate" */
+	double threads;		/* of load; 0: chosen */
+	/* The scenario itself, made of options: there is no file. */
+	const char *text;
 };
 /* Loads and plans; prints what is wrong. NULL: exit 2. */
 struct plan *cli_plan(const char *path, const struct cli_run_opts *o);
+/* --dry-run: the timeline, calls and their undo. Returns the exit code. */
+int cli_dry_run(const struct plan *p);
 /* Preflight without disturbing anything, printed. True: can run here. */
 bool cli_check(const struct plan *p, bool describe);
 /* The whole life of a run. Returns the exit code. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "chaos/cli/cli.h"
+#include "chaos/load/engine.h"
 #include "chaos/report/report.h"
 #include "chaos/watch/probe.h"
 #include "faults/table.h"
@@ -10,7 +11,7 @@
 static int list_main(int argc, char **argv);
 extern const struct cli_cmd cli_cmd_list;
 const struct cli_cmd cli_cmd_list = {
-	"list", "[WHAT]", "every section, fault, probe, function, step, writer",
+	"list", "[WHAT]", "every section, fault, probe, function, step, engine",
 	list_main
 };
 
@@ -60,11 +61,34 @@ static void list_faults(void)
 	}
 }
 
+static void list_engines(void)
+{
+	for (size_t i = 0; engine_table[i]; i++)
+		printf("  %-10s %s\n", engine_table[i]->name,
+		       engine_table[i]->summary);
+}
+
+/* What they are made of on this host: not part of the reference. */
+static void here_engines(void)
+{
+	char text[256];
+	struct err err;
+
+	for (size_t i = 0; engine_table[i]; i++)
+		if (engine_table[i]->probe(text, sizeof(text), &err) < 0)
+			printf("  %-10s cannot run here: %s\n",
+			       engine_table[i]->name, err.msg);
+		else
+			printf("  %-10s here: %s\n", engine_table[i]->name,
+			       text);
+}
+
 static void list_functions(void)
 {
 	for (const struct expr_func *f = expr_funcs; f->name; f++)
 		printf("  %s\n", f->usage);
-	printf("  a scope is an API, all, or each; a gauge stands by its name\n"
+	printf("  a scope is an API, tag:NAME, all, or each; a gauge stands by "
+	       "its name\n"
 	       "  EXPR op VALUE [and|or ...] [for T] [within T]\n");
 }
 
@@ -105,11 +129,16 @@ static void list_commands(void)
 static const struct {
 	const char *name;
 	void (*print)(void);
+	void (*here)(void);	/* or NULL; only when asked by name */
 } parts[] = {
-	{ "commands", list_commands },	 { "faults", list_faults },
-	{ "functions", list_functions }, { "probes", list_probes },
-	{ "sections", list_sections },	 { "steps", list_steps },
-	{ "writers", list_writers },
+	{ "commands", list_commands, NULL },
+	{ "engines", list_engines, here_engines },
+	{ "faults", list_faults, NULL },
+	{ "functions", list_functions, NULL },
+	{ "probes", list_probes, NULL },
+	{ "sections", list_sections, NULL },
+	{ "steps", list_steps, NULL },
+	{ "writers", list_writers, NULL },
 };
 
 static int list_main(int argc, char **argv)
@@ -128,11 +157,13 @@ static int list_main(int argc, char **argv)
 		found = true;
 		printf("%s\n", parts[i].name);
 		parts[i].print();
+		if (left > 0 && parts[i].here)
+			parts[i].here();
 		printf("\n");
 	}
 	if (!found)
-		fprintf(stderr, "gameday: list takes commands, faults, "
-				"functions, probes, sections, steps or "
-				"writers\n");
+		fprintf(stderr, "gameday: list takes commands, engines, "
+				"faults, functions, probes, sections, steps "
+				"or writers\n");
 	return found ? CLI_HELD : CLI_USAGE;
 }

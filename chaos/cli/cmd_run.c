@@ -1,31 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* run, replay, load, simulate, check: a scenario in one way or another. */
+/* run, replay, simulate, check: a scenario in one way or another. */
 #include <stdio.h>
 
 #include "chaos/base/mem.h"
-#include "chaos/cli/cli.h"
+#include "chaos/cli/run_opts.h"
 
-#define RUN_OPTS(o)                                                          \
-	{ "speed", 's', CLI_NUMBER, &(o).speed, "N",                         \
-	  "drill seconds per real second (1)" },                             \
-	{ "out", 'o', CLI_STRING, &(o).out, "DIR",                           \
-	  "run directory (runs/TIME-NAME)" },                                \
-	{ "seed", 0, CLI_STRING, &(o).seed, "N", "instead of the scenario's" },\
-	{ "set", 0, CLI_LIST, &(o).sets, "S.K=V",                            \
-	  "change a key: section.key=v, section:NAME.key=v" },               \
-	{ "no-faults", 0, CLI_FLAG, &(o).no_faults, NULL,                    \
-	  "control: inject nothing" },                                       \
-	{ "without", 0, CLI_LIST, &(o).without, "FAULT",                     \
-	  "control: leave this fault out" },                                 \
-	{ "dry-run", 'n', CLI_FLAG, &(o).dry_run, NULL,                      \
-	  "timeline, calls and undo plan; touches nothing" },                \
-	{ "blind", 0, CLI_FLAG, &(o).blind, NULL,                            \
-	  "hide the faults from the live view" },                            \
-	{ "json", 0, CLI_FLAG, &(o).json, NULL, "report.json on stdout" },   \
-	{ "quiet", 'q', CLI_FLAG, &(o).quiet, NULL, "no live view" },        \
-	{ NULL, 0, CLI_FLAG, NULL, NULL, NULL }
-
-static int dry_run(const struct plan *p)
+int cli_dry_run(const struct plan *p)
 {
 	struct buf text;
 	bool ok;
@@ -43,7 +23,10 @@ typedef int run_fn(struct plan *p, const struct cli_run_opts *o);
 static int with_scenario(const struct cli_cmd *cmd, int argc, char **argv,
 			 struct cli_run_opts *o, run_fn *fn)
 {
-	struct cli_opt opts[] = { RUN_OPTS(*o) };
+	struct cli_opt opts[] = {
+		CLI_RUN_OPTS(*o),
+		{ NULL, 0, CLI_FLAG, NULL, NULL, NULL },
+	};
 	int left = cli_options(cmd, opts, argc, argv);
 	struct plan *p;
 	int rc;
@@ -58,7 +41,7 @@ static int with_scenario(const struct cli_cmd *cmd, int argc, char **argv,
 	p = cli_plan(argv[1], o);
 	if (!p)
 		return CLI_USAGE;
-	rc = o->dry_run ? dry_run(p) : fn(p, o);
+	rc = o->dry_run ? cli_dry_run(p) : fn(p, o);
 	plan_free(p);
 	return rc;
 }
@@ -66,17 +49,16 @@ static int with_scenario(const struct cli_cmd *cmd, int argc, char **argv,
 static int check_plan(struct plan *p, const struct cli_run_opts *o)
 {
 	(void)o;
-	return dry_run(p);
+	return cli_dry_run(p);
 }
 
 static int run_main(int argc, char **argv);
 static int replay_main(int argc, char **argv);
-static int load_main(int argc, char **argv);
 static int simulate_main(int argc, char **argv);
 static int check_main(int argc, char **argv);
 
-extern const struct cli_cmd cli_cmd_run, cli_cmd_replay, cli_cmd_load,
-	cli_cmd_simulate, cli_cmd_check;
+extern const struct cli_cmd cli_cmd_run, cli_cmd_replay, cli_cmd_simulate,
+	cli_cmd_check;
 
 const struct cli_cmd cli_cmd_run = {
 	"run", "SCENARIO", "a drill: faults, traffic, alerts, playbook",
@@ -85,9 +67,6 @@ const struct cli_cmd cli_cmd_run = {
 const struct cli_cmd cli_cmd_replay = {
 	"replay", "SCENARIO", "a drill that is judged by its [recorded] too",
 	replay_main
-};
-const struct cli_cmd cli_cmd_load = {
-	"load", "SCENARIO", "its traffic only", load_main
 };
 const struct cli_cmd cli_cmd_simulate = {
 	"simulate", "SCENARIO", "the same drill in virtual time, on a model",
@@ -111,14 +90,6 @@ static int replay_main(int argc, char **argv)
 				  .recorded = true };
 
 	return with_scenario(&cli_cmd_replay, argc, argv, &o, cli_run);
-}
-
-static int load_main(int argc, char **argv)
-{
-	struct cli_run_opts o = { .speed = 1, .kind = "load",
-				  .no_faults = true };
-
-	return with_scenario(&cli_cmd_load, argc, argv, &o, cli_run);
 }
 
 static int simulate_main(int argc, char **argv)

@@ -14,6 +14,7 @@ struct plan *cli_plan(const char *path, const struct cli_run_opts *o)
 		.no_faults = o->no_faults,
 		.without = o->without.v,
 		.judge_recorded = o->recorded,
+		.load_only = strcmp(o->kind, "load") == 0,
 	};
 	struct scenario_vars vars = { .keep_wrong = true };
 	AUTO_FREE char *seed = o->seed ? mem_printf("scenario.seed=%s", o->seed)
@@ -29,7 +30,11 @@ struct plan *cli_plan(const char *path, const struct cli_run_opts *o)
 		sets.v[sets.n++] = seed;
 	if (!(o->speed > 0 && o->speed <= 100))
 		errs_add(&errs, NULL, 0, "--speed is above 0 and at most 100");
-	scenario_load(path, cli_specs, sets.v, &vars, &sc, &errs);
+	if (o->text)
+		scenario_parse(path, o->text, cli_specs, sets.v, &vars, &sc,
+			       &errs);
+	else
+		scenario_load(path, cli_specs, sets.v, &vars, &sc, &errs);
 	first = errs.n;
 	if (sc) {
 		report_check(sc, &errs);
@@ -38,6 +43,11 @@ struct plan *cli_plan(const char *path, const struct cli_run_opts *o)
 	if (errs.n > 0) {
 		errs_drop_repeated(&errs, first);
 		errs_sort(&errs, 0);
+		/* Lines that nobody has written are no help. */
+		for (size_t i = 0; o->text && i < errs.n; i++) {
+			mem_free(errs.v[i].file);
+			errs.v[i].file = NULL;
+		}
 		cli_errors(&errs);
 		fprintf(stderr, "gameday: %zu mistake%s in '%s'\n", errs.n,
 			errs.n == 1 ? "" : "s", path);

@@ -352,6 +352,7 @@ static int drill(struct run *r, struct err *err)
 		.run_dir = r->dir,
 		.stack = r->stack,
 		.settle_real = 200 * NSEC_MS,
+		.threads = (unsigned)r->opts->threads,
 	};
 	int rc;
 

@@ -29,6 +29,7 @@ const char *drill_state_name(enum drill_state state)
 static void begin_reverting(struct drill *d)
 {
 	drill_timeline_stop(d);
+	watch_end(d->watch, loop_now(d->loop));
 	drill_record_hold(d, LOAD_PHASES);
 	drill_judge_finish(d);
 	faults_revert_all(d->faults);
@@ -62,6 +63,7 @@ void drill_advance(struct drill *d, enum drill_state to, const char *why)
 		begin_stopping(d);
 		break;
 	case DRILL_DONE:
+		watch_finish(d->watch);
 		drill_record_audit(d);
 		drill_record_end(d);
 		loop_quit(d->loop);
@@ -150,11 +152,9 @@ static int make_watch(struct drill *d, struct err *err)
 		.loop = d->loop,
 		.allow = d->plan->allow,
 		.symbols = d->args.symbols,
-		.apis = d->apis,
-		.n_apis = d->n_apis,
-		.beside = d->plan->load ? load_conf_beside(d->plan->load)
-					: NULL,
+		.scopes = &d->scopes,
 		.alert = drill_on_alert,
+		.threshold = drill_on_threshold,
 		.second = drill_on_second,
 		.gauges = drill_on_gauges,
 		.arg = d,
@@ -176,6 +176,7 @@ static int open_load(struct drill *d, struct err *err)
 		.loop = d->loop,
 		.clock = *loop_clock(d->loop),
 		.seed = (uint64_t)p->conf.seed,
+		.threads = d->args.threads,
 		.allow = p->allow,
 		.symbols = d->args.symbols,
 		.from = -p->conf.lead_in,
@@ -232,7 +233,10 @@ static void init(struct drill *d, const struct drill_args *args)
 	d->loop = args->env->loop;
 	d->slip = hist_new();
 	d->second.second = INT64_MIN;
-	d->n_apis = p->load ? load_conf_apis(p->load, &d->apis) : 0;
+	if (p->load)
+		load_conf_scopes(p->load, &d->scopes);
+	d->apis = d->scopes.apis;
+	d->n_apis = d->scopes.n_apis;
 	d->fault = mem_calloc(p->n_faults + 1, sizeof(*d->fault));
 	d->expect = mem_calloc(p->n_expects + 1, sizeof(*d->expect));
 	for (size_t i = 0; i < p->n_faults; i++) {

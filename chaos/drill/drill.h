@@ -36,6 +36,7 @@ struct drill_args {
 	const char *run_dir;
 	json_t *stack;			/* for the report; borrowed; or NULL */
 	nsec_t settle_real;		/* real ns from start to T-lead_in */
+	unsigned threads;		/* of load; 0: chosen */
 	/* The live view: the same lines as the files. May be NULL. */
 	void (*line)(void *arg, const char *file, const char *line);
 	void *line_arg;

@@ -46,7 +46,8 @@ struct drill {
 	struct watch *watch;
 	struct faults *faults;
 	void *load;
-	const char *const *apis;
+	struct load_scopes scopes;
+	const char *const *apis;	/* of scopes */
 	size_t n_apis;
 	enum drill_state state;
 	enum drill_end end;
@@ -82,6 +83,7 @@ void drill_record_audit(struct drill *d);
 void drill_record_end(struct drill *d);
 void drill_record_hold(struct drill *d, enum load_phase ended_or_total);
 void drill_on_alert(void *arg, const struct watch_alert *a);
+void drill_on_threshold(void *arg, const struct watch_threshold *t);
 void drill_on_second(void *arg, const struct watch_second *s);
 void drill_on_gauges(void *arg, int64_t second, const char *const *names,
 		     const double *values, size_t n);

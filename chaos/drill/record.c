@@ -168,6 +168,47 @@ void drill_on_alert(void *arg, const struct watch_alert *a)
 	milestones_alert(&d->ms, loop_now(d->loop), source);
 }
 
+/* A phase that a control cannot have is nobody's miss. */
+static bool threshold_is_judged(const struct drill *d,
+				const struct watch_threshold *t)
+{
+	const struct plan_options *o = &d->plan->options;
+
+	return t->came || !(o->no_faults || (o->without && o->without[0]));
+}
+
+void drill_on_threshold(void *arg, const struct watch_threshold *t)
+{
+	struct drill *d = arg;
+	struct buf *b = eventlog_event(&d->log, "threshold");
+
+	json_line_str(b, "name", t->name);
+	json_line_str(b, "when", t->when);
+	json_line_str(b, "phase", t->phase);
+	json_line_bool(b, "final", t->final);
+	json_line_bool(b, "missing", t->missing);
+	json_line_bool(b, "missed", t->missed);
+	json_line_bool(b, "aborts", t->aborts);
+	json_line_bool(b, "at_end", t->at_end);
+	json_line_bool(b, "judged", threshold_is_judged(d, t));
+	json_line_int(b, "seconds", t->seconds);
+	json_line_int(b, "missed_seconds", t->missed_seconds);
+	json_line_num(b, "value", t->value);
+	json_line_num(b, "limit", t->limit);
+	json_line_num(b, "margin", t->margin);
+	json_line_str(b, "unit", t->unit);
+	json_line_time(b, "worst_s", t->worst_at);
+	json_line_str(b, "explain", t->explain);
+	eventlog_end(&d->log);
+	if (!t->final && t->aborts) {
+		AUTO_FREE char *why = mem_printf(
+			"threshold %s was missed: %s (%s)", t->name, t->when,
+			t->explain);
+
+		drill_stop(d, DRILL_ABORTED, why);
+	}
+}
+
 static void write_api(struct drill *d, int64_t second,
 		      const struct load_row *r)
 {
@@ -178,7 +219,7 @@ static void write_api(struct drill *d, int64_t second,
 
 	json_line_str(b, "api", api);
 	json_line_str(b, "phase", phase);
-	if (load_conf_beside(d->plan->load)[r->api])
+	if (d->scopes.beside >> r->api & 1)
 		json_line_bool(b, "beside", true);
 	json_line_int(b, "due", (int64_t)r->due);
 	json_line_int(b, "ok", (int64_t)r->ok);

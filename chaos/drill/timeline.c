@@ -11,6 +11,7 @@
 static void set_phase(struct drill *d, enum load_phase phase, nsec_t t)
 {
 	drill_record_hold(d, phase);
+	watch_phase(d->watch, phase, t);
 	if (d->load)
 		d->env->load->phase(d->load, phase, t);
 }
@@ -204,10 +205,19 @@ static bool is_over(const struct drill *d, nsec_t t)
 		return false;
 	if (d->playbook_begun && playbook_running(p->playbook))
 		return false;
-	if (d->ms.impact == NSEC_NEVER)
+	if (d->ms.impact == NSEC_NEVER || p->options.load_only)
 		return t >= quiet_end(p);
 	return d->ms.recovered != NSEC_NEVER &&
 	       t >= d->ms.recovered + d->ms.stable_for;
+}
+
+static const char *why_over(const struct drill *d)
+{
+	if (d->plan->options.load_only)
+		return "the load is over";
+	return d->ms.impact == NSEC_NEVER
+		       ? "the window is over, nothing was hit"
+		       : "recovered, and stable";
 }
 
 void drill_timeline_second(struct drill *d, nsec_t t)
@@ -218,8 +228,5 @@ void drill_timeline_second(struct drill *d, nsec_t t)
 	if (d->playbook_begun)
 		playbook_tick(d->plan->playbook, t);
 	if (is_over(d, t))
-		drill_stop(d, DRILL_COMPLETED,
-			   d->ms.impact == NSEC_NEVER
-				   ? "the window is over, nothing was hit"
-				   : "recovered, and stable");
+		drill_stop(d, DRILL_COMPLETED, why_over(d));
 }

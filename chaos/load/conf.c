@@ -108,8 +108,8 @@ size_t conf_api(struct load_conf *c, const char *name)
 
 int conf_api_use(struct load_conf *c, size_t api, bool beside, struct err *err)
 {
-	(beside ? c->beside : c->asked)[api] = true;
-	if (!c->beside[api] || !c->asked[api])
+	*(beside ? &c->beside : &c->asked) |= UINT64_C(1) << api;
+	if (!(c->beside & c->asked & UINT64_C(1) << api))
 		return 0;
 	return err_set(err, -EEXIST, "API '%s' cannot be both of requests and "
 		       "of an await, a poll or a group: give it a name of its "
@@ -311,9 +311,12 @@ size_t load_conf_apis(const struct load_conf *c, const char *const **ret)
 	return c->n_apis;
 }
 
-const bool *load_conf_beside(const struct load_conf *c)
+void load_conf_scopes(const struct load_conf *c, struct load_scopes *ret)
 {
-	return c->beside;
+	*ret = (struct load_scopes){
+		.apis = (const char *const *)c->apis, .n_apis = c->n_apis,
+		.beside = c->beside,
+	};
 }
 
 nsec_t load_conf_end(const struct load_conf *c)

@@ -86,8 +86,8 @@ struct load_conf {
 	size_t n_groups;
 	char **apis;
 	size_t n_apis;
-	/* By API: times of an await or poll, and no requests of a user. */
-	bool beside[LOAD_APIS_MAX], asked[LOAD_APIS_MAX];
+	/* A bit each: times of an await or poll; requests of users. */
+	uint64_t beside, asked;
 	size_t n_requests;
 };
 

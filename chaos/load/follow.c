@@ -3,6 +3,7 @@
 #include "chaos/load/follow.h"
 
 #include "chaos/base/mem.h"
+#include "chaos/load/engine.h"
 #include "chaos/load/worker.h"
 
 /* Between two requests, whatever 'every' is at this speed. */
@@ -24,7 +25,7 @@ void followers_init(struct followers *fs, struct worker *w)
 void followers_done(struct followers *fs)
 {
 	for (size_t i = 0; i < fs->n; i++) {
-		conn_close(&fs->v[i]->own);
+		engine_close(&fs->v[i]->own);
 		buf_done(&fs->v[i]->bytes);
 		mem_free(fs->v[i]);
 	}
@@ -104,7 +105,7 @@ static void ended(struct follower *f, struct outcome o, nsec_t now)
 static void timed_out(struct follower *f, nsec_t now)
 {
 	if (f->asking)
-		conn_abort(f->conn);
+		engine_abort(f->conn);
 	exchange_over(f);
 	ended(f, outcome_failed(LOAD_TIMEOUT), now);
 }
@@ -129,7 +130,7 @@ static void ask(struct follower *f)
 
 	f->asking = true;
 	loop_timer_at(loop, &f->timer, f->deadline);
-	if (!conn_request(f->conn, f->request, f->bytes.data, f->bytes.len,
+	if (!engine_request(f->conn, f->request, f->bytes.data, f->bytes.len,
 			  &cause))
 		again(f, loop_now_fresh(loop));
 }
@@ -216,7 +217,7 @@ void followers_stop(struct followers *fs, nsec_t now)
 		stats_censored(&fs->worker->stats, f->request->step->api,
 			       (enum load_phase)f->phase, now - f->intended);
 		if (f->asking)
-			conn_abort(f->conn);
+			engine_abort(f->conn);
 		exchange_over(f);
 		follower_free(f);
 	}

@@ -33,11 +33,8 @@ void load_conf_read(const struct scenario *sc, struct load_conf **ret,
 void load_conf_free(struct load_conf *c);
 /* API names (steps' "as NAME"), in the order of the file. */
 size_t load_conf_apis(const struct load_conf *c, const char *const **ret);
-/*
- * By API: beside the requests, for it is the time of an await or poll.  Such
- * ones are in no sum over all APIs, and no part of the throughput.
- */
-const bool *load_conf_beside(const struct load_conf *c);
+/* The same with tags; lives as long as the conf. */
+void load_conf_scopes(const struct load_conf *c, struct load_scopes *ret);
 nsec_t load_conf_end(const struct load_conf *c);	/* last stage */
 /* Planned users (closed) or arrivals/s (open) at a drill time; pure. */
 double load_conf_users(const struct load_conf *c, nsec_t t);

@@ -120,6 +120,7 @@ static void request_init(struct request *r, const struct load_step *step,
 
 	r->step = step;
 	r->target = target;
+	r->engine = ep->engine;
 	r->head = strcmp(step->method, "HEAD") == 0;
 	r->sends_length = sends_length(step);
 	r->keep = inspect_keep(step->inspect);

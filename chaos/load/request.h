@@ -9,9 +9,13 @@
 #include "chaos/base/addr.h"
 #include "chaos/load/conf.h"
 
+/* What carries a target's requests: engine_table's rows. */
+enum engine_id { ENGINE_EPOLL, ENGINES };
+
 /* A [target], resolved and allowed. */
 struct endpoint {
 	struct addr addr;
+	enum engine_id engine;
 	char host[300];		/* Host header: "127.0.0.1:8080" */
 	char prefix[1024];	/* of the URL's path; "" or "/x" */
 };
@@ -38,6 +42,7 @@ struct request {
 	size_t target;
 	unsigned keep;		/* enum request_keep, or'ed */
 	size_t keep_body;	/* bytes at most, with KEEP_BODY */
+	enum engine_id engine;	/* of the target */
 	bool head;		/* HEAD: its answer has no body */
 	bool sends_length;
 	struct template start;	/* up to Content-Length */

@@ -97,7 +97,7 @@ void stats_due(struct stats *s, struct stats_user *u, size_t api,
 {
 	s->rows[index_of(api, phase)].due++;
 	s->users[index_of(api, phase)].raw++;
-	s->requests += !(s->beside && s->beside[api]);
+	s->requests += !(s->beside >> api & 1);
 	u->asked[phase] |= UINT64_C(1) << api;
 }
 

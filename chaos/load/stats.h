@@ -30,7 +30,7 @@ struct stats {
 	int64_t second;			/* the current one */
 	struct load_row *rows;		/* [api * LOAD_PHASES + phase] */
 	struct hist *send_lag;		/* real ns */
-	const bool *beside;		/* by API, no requests; NULL: none */
+	uint64_t beside;		/* APIs that are no requests */
 	uint64_t requests, users_affected;
 	uint64_t censored[LOAD_APIS_MAX];
 	uint64_t skipped[LOAD_APIS_MAX];

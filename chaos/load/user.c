@@ -3,6 +3,7 @@
 #include "chaos/load/user.h"
 
 #include "chaos/base/mem.h"
+#include "chaos/load/engine.h"
 #include "chaos/load/worker.h"
 
 /*
@@ -31,7 +32,7 @@ void user_free(struct user *u)
 {
 	if (!u)
 		return;
-	conn_close(&u->conn);
+	engine_close(&u->conn);
 	captured_done(&u->captured);
 	mem_free(u);
 }
@@ -50,7 +51,7 @@ static void away(struct user *u)
 	u->leaving = false;
 	u->state = USER_AWAY;
 	loop_timer_stop(u->group->worker->loop, &u->timer);
-	conn_close(&u->conn);
+	engine_close(&u->conn);
 }
 
 static void arrival_over(struct user *u)
@@ -198,7 +199,7 @@ static bool ask(struct user *u, const struct load_step *step, nsec_t intended)
 		return true;
 	}
 	loop_timer_at(w->loop, &u->timer, deadline);
-	if (!conn_request(&u->conn, u->request, bytes, len, &cause))
+	if (!engine_request(&u->conn, u->request, bytes, len, &cause))
 		ended(u, outcome_failed(cause), loop_now_fresh(w->loop));
 	return true;
 }
@@ -236,7 +237,7 @@ void user_answered(struct conn *c, const struct answer *a)
 		return;
 	}
 	if (now - u->intended >= u->group->conf->timeout) {
-		conn_abort(c);	/* the user has given up just before */
+		engine_abort(c);	/* the user has given up just before */
 		o = outcome_failed(LOAD_TIMEOUT);
 	} else if (a->status) {
 		o = outcome_of_status(u->request->step, a->status);
@@ -256,7 +257,7 @@ static void user_timer(struct loop *loop, struct loop_timer *timer, void *arg)
 
 	(void)timer;
 	if (u->state == USER_ASKING) {
-		conn_abort(&u->conn);
+		engine_abort(&u->conn);
 		ended(u, outcome_failed(LOAD_TIMEOUT), loop_now_fresh(loop));
 		return;
 	}
@@ -323,7 +324,7 @@ void user_stop(struct user *u, nsec_t now)
 		stats_censored(&w->stats, u->request->step->api,
 			       (enum load_phase)u->phase, now - u->intended);
 		w->in_flight--;
-		conn_abort(&u->conn);
+		engine_abort(&u->conn);
 	} else if (u->state == USER_THINKING && u->intended <= now) {
 		stop_unsent(u, now);
 	}
@@ -331,6 +332,6 @@ void user_stop(struct user *u, nsec_t now)
 	u->request = NULL;
 	u->follower = NULL;
 	loop_timer_stop(w->loop, &u->timer);
-	conn_close(&u->conn);
+	engine_close(&u->conn);
 	stats_fold(&w->stats, &u->seen);
 }

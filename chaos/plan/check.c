@@ -13,8 +13,7 @@
 
 /* What conditions may refer to beyond watch's own gauges. */
 struct names {
-	const char *const *apis;
-	size_t n_apis;
+	struct load_scopes scopes;
 	char **extra;		/* NULL-terminated */
 	size_t n;
 };
@@ -35,7 +34,7 @@ static void names_init(struct names *names, const struct plan *p)
 
 	*names = (struct names){ 0 };
 	if (p->load)
-		names->n_apis = load_conf_apis(p->load, &names->apis);
+		load_conf_scopes(p->load, &names->scopes);
 	names_add(names, mem_strdup("users"));
 	for (size_t i = 0; i < p->n_links; i++)
 		for (size_t k = 0; k < 3; k++)
@@ -63,7 +62,7 @@ static int check_expr(void *arg, const struct scenario_section *s,
 	struct checker *c = arg;
 	struct err err;
 
-	if (e && watch_check_expr(c->p->watch, c->names.apis, c->names.n_apis,
+	if (e && watch_check_expr(c->p->watch, &c->names.scopes,
 				  (const char *const *)c->names.extra, e,
 				  &err))
 		scenario_error(s, key, c->errs, "%s", err.msg);
@@ -75,7 +74,7 @@ static int check_step_expr(void *arg, const char *step, const struct expr *e)
 	struct checker *c = arg;
 	struct err err;
 
-	if (watch_check_expr(c->p->watch, c->names.apis, c->names.n_apis,
+	if (watch_check_expr(c->p->watch, &c->names.scopes,
 			     (const char *const *)c->names.extra, e, &err))
 		scenario_error(c->p->playbook_ref->section, "file", c->errs,
 			       "playbook '%s', step '%s': %s",

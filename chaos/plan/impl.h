@@ -13,6 +13,8 @@ enum {
 
 /* sections.c: each fills its part of the plan. */
 void plan_read_scenario(struct plan *p, struct errs *errs);
+/* Duration and window, which may follow from the load. */
+void plan_read_times(struct plan *p, struct errs *errs);
 void plan_read_allow(struct plan *p, struct errs *errs);
 void plan_read_expects(struct plan *p, struct errs *errs);
 void plan_read_abort(struct plan *p, struct errs *errs);

@@ -11,12 +11,22 @@ static bool left_out(const struct plan *p, const char *fault)
 {
 	const char *const *v = p->options.without;
 
-	if (p->options.no_faults)
+	if (p->options.no_faults || p->options.load_only)
 		return true;
 	for (; v && *v; v++)
 		if (!strcmp(*v, fault))
 			return true;
 	return false;
+}
+
+/* Nothing is left out where there is nothing: no control, then. */
+static void keep_load(struct plan *p)
+{
+	p->options.no_faults = p->n_faults_read > 0;
+	playbook_free(p->playbook);
+	playbook_ref_free(p->playbook_ref);
+	p->playbook = NULL;
+	p->playbook_ref = NULL;
 }
 
 /* Those of this run come first, in the file's order. */
@@ -53,6 +63,7 @@ static void read_all(struct plan *p, struct errs *errs)
 	plan_read_allow(p, errs);
 	if (scenario_count(p->sc, "load"))
 		load_conf_read(p->sc, &p->load, errs);
+	plan_read_times(p, errs);
 	watch_conf_read(p->sc, &p->watch, errs);
 	fault_link_confs_read(p->sc, &p->links, &p->n_links, errs);
 	fault_confs_read(p->sc, &p->faults, &p->n_faults_read, errs);
@@ -97,6 +108,8 @@ void plan_new(struct scenario *sc, const struct plan_options *options,
 	if (errs->n == 0)
 		apply_controls(p);
 	plan_check(p, errs);
+	if (errs->n == 0 && options->load_only)
+		keep_load(p);
 	if (errs->n > 0) {
 		plan_free(p);
 		return;

@@ -21,6 +21,7 @@ struct plan_scenario {
 	char *name, *title, *extends;
 	nsec_t clock;			/* since midnight; -1: no label */
 	char *date;			/* "2025-09-12", or NULL: shown only */
+	/* duration not given: as long as the load. */
 	nsec_t lead_in, window_from, window_to, duration;
 	int64_t seed;
 	struct opt_strs assume;		/* a sentence each, shown in reports */
@@ -58,6 +59,11 @@ struct plan_options {
 	bool no_faults;
 	const char *const *without;	/* faults, NULL-terminated; or NULL */
 	bool judge_recorded;		/* replay */
+	/*
+	 * Traffic alone: implies no_faults where there are faults, runs no
+	 * playbook, and is over when the load is.
+	 */
+	bool load_only;
 };
 
 struct plan {

@@ -44,8 +44,9 @@ static const struct opt scenario_opts[] = {
 	{ .name = "date", .type = OPT_STR, .off = SCENARIO(date),
 	  .help = "the day it is labelled with", .example = "2025-09-12" },
 	{ .name = "duration", .type = OPT_DURATION, .off = SCENARIO(duration),
-	  .flags = OPT_REQUIRED | OPT_POSITIVE,
-	  .help = "how long the drill may take, from T+0", .example = "18m" },
+	  .flags = OPT_POSITIVE,
+	  .help = "how long the drill may take, from T+0 (traffic alone: as "
+		  "long as its [load])", .example = "18m" },
 	{ .name = "extends", .type = OPT_STR, .off = SCENARIO(extends),
 	  .help = "another file, whose keys this one's replace; relative to "
 		  "this file's directory",
@@ -196,26 +197,12 @@ static bool is_name(const char *s)
 static void check_scenario(const struct plan_scenario *conf,
 			   const struct scenario_section *s, struct errs *errs)
 {
-	char limit[UNITS_TEXT];
-
 	if (!is_name(conf->name))
 		scenario_error(s, "name", errs, "name '%s' is not made of "
 			       "letters, digits, '-', '_' and '.'", conf->name);
 	if (conf->date && !is_date(conf->date))
 		scenario_error(s, "date", errs,
 			       "date '%s' is not like 2025-09-12", conf->date);
-	if (conf->duration > PLAN_DURATION_MAX)
-		scenario_error(s, "duration", errs,
-			       "a drill may take %s at most",
-			       units_fmt_duration(limit, PLAN_DURATION_MAX));
-	if ((conf->window_from < 0 || conf->window_from >= conf->window_to) &&
-	    (conf->duration || conf->window_to))
-		scenario_error(s, "window", errs,
-			       "the window must begin at or after T+0 and end "
-			       "after it begins");
-	else if (conf->duration && conf->window_to > conf->duration)
-		scenario_error(s, "window", errs,
-			       "the window ends after the drill's 'duration'");
 }
 
 void plan_read_scenario(struct plan *p, struct errs *errs)
@@ -235,9 +222,56 @@ void plan_read_scenario(struct plan *p, struct errs *errs)
 		conf->title = mem_strdup(conf->name);
 	if (!scenario_value(s, "clock"))
 		conf->clock = -1;
+	check_scenario(conf, s, errs);
+}
+
+/* Are there parts that need to be told how long they have? */
+static bool is_drill(const struct plan *p)
+{
+	static const char *const parts[] = { "fault", "playbook", "detection" };
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (scenario_count(p->sc, parts[i]) > 0)
+			return true;
+	return !p->load;
+}
+
+static void check_times(const struct plan_scenario *conf,
+			const struct scenario_section *s, struct errs *errs)
+{
+	char limit[UNITS_TEXT];
+
+	if (conf->duration > PLAN_DURATION_MAX)
+		scenario_error(s, "duration", errs,
+			       "a drill may take %s at most",
+			       units_fmt_duration(limit, PLAN_DURATION_MAX));
+	if ((conf->window_from < 0 || conf->window_from >= conf->window_to) &&
+	    (conf->duration || conf->window_to))
+		scenario_error(s, "window", errs,
+			       "the window must begin at or after T+0 and end "
+			       "after it begins");
+	else if (conf->duration && conf->window_to > conf->duration)
+		scenario_error(s, "window", errs,
+			       "the window ends after the drill's 'duration'");
+}
+
+void plan_read_times(struct plan *p, struct errs *errs)
+{
+	const struct scenario_section *s =
+		scenario_section(p->sc, "scenario", 0);
+	struct plan_scenario *conf = &p->conf;
+
+	if (!s)
+		return;
+	if (!scenario_value(s, "duration") && is_drill(p))
+		scenario_error(s, NULL, errs, "[scenario] needs 'duration', "
+			       "such as 'duration = 18m'");
+	else if (!scenario_value(s, "duration") &&
+		 !plan_is_wrong(p, errs, "load"))
+		conf->duration = load_conf_end(p->load);
 	if (!scenario_value(s, "window"))
 		conf->window_to = conf->duration;
-	check_scenario(conf, s, errs);
+	check_times(conf, s, errs);
 }
 
 void plan_read_allow(struct plan *p, struct errs *errs)

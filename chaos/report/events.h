@@ -22,6 +22,9 @@
  * mark       name by note at_s       a person's
  * ctl        what value              a live change
  * criterion  name want got ok judged(bool)   [expect]s and step outcomes live
+ * threshold  name when phase final missing missed aborts at_end judged seconds
+ *            missed_seconds value limit margin unit worst_s explain
+ *                                   each change, and the verdict: final
  * abort      why
  * spoilt     why                     the run is invalid
  * load       final: send_lag_p99_ms send_lag_max_ms cpu_max_5s open_planned

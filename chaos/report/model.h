@@ -58,6 +58,7 @@ json_t *report_steps(const struct facts *f);
 json_t *report_slos(const struct facts *f, const json_t *measures);
 json_t *report_recorded(const struct facts *f, const json_t *milestones,
 			const json_t *measures);
+json_t *report_thresholds(const struct facts *f);
 json_t *report_impact(const struct facts *f, const json_t *measures);
 json_t *report_audit(const struct facts *f, json_t *ret_because);
 /* Criteria, status and exit; root has all the other parts. */

@@ -86,6 +86,7 @@ static json_t *build(const struct facts *f, int *ret_exit)
 	json_object_set_new(root, "alerts", report_alerts(f));
 	json_object_set_new(root, "playbook", report_steps(f));
 	json_object_set_new(root, "slos", report_slos(f, measures));
+	json_object_set_new(root, "thresholds", report_thresholds(f));
 	json_object_set_new(root, "impact", report_impact(f, measures));
 	json_decref(because);
 	json_object_set_new(root, "verdict", report_verdict(f, root, ret_exit));

@@ -34,6 +34,21 @@ static void add_expects(const struct facts *f, json_t *array)
 			    json_flag(e, "judged", true));
 }
 
+static void add_thresholds(const json_t *thresholds, json_t *array)
+{
+	json_t *t;
+	size_t i;
+
+	json_array_foreach(thresholds, i, t) {
+		AUTO_FREE char *name = mem_printf("threshold %s",
+						  json_str(t, "name", "?"));
+
+		add(array, name, json_str(t, "want", ""),
+		    json_str(t, "got", ""), json_flag(t, "ok", false),
+		    json_flag(t, "judged", true));
+	}
+}
+
 static void add_faults(const json_t *faults, json_t *array, double planned)
 {
 	json_t *fault;
@@ -161,6 +176,7 @@ json_t *report_verdict(const struct facts *f, const json_t *root, int *ret_exit)
 	const char *status;
 
 	add_expects(f, criteria);
+	add_thresholds(json_at(root, "thresholds"), criteria);
 	add_faults(json_at(root, "faults"), criteria,
 		   json_num(f->run, "faults_planned", 0));
 	add_steps(f, json_at(root, "playbook"), criteria);

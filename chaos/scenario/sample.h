@@ -24,12 +24,31 @@ const char *load_cause_name(enum load_cause c);	/* "timeout" "5xx" "429" */
 enum load_phase { LOAD_BASELINE, LOAD_FAULT, LOAD_RECOVERY, LOAD_PHASES };
 const char *load_phase_name(enum load_phase p);
 
+/*
+ * What a condition's scope may name: the APIs, and sets of them, bit i for
+ * apis[i] (there are 64 at most).  Load's journeys make it, watch reads it.
+ */
+struct load_tag {
+	const char *name;
+	uint64_t apis;
+};
+
+struct load_scopes {
+	const char *const *apis;
+	size_t n_apis;
+	uint64_t beside;	/* followed beside the user: not in "all" */
+	const struct load_tag *tags;
+	size_t n_tags;
+};
+
 /* Counts of one API and phase in one drill second. */
 struct load_row {
 	uint32_t api, phase;
 	uint64_t due;		/* intended starts in this second */
 	uint64_t ok, client, business;	/* completed in this second */
 	uint64_t failed[LOAD_CAUSES];
+	uint64_t censored;	/* unsent or unanswered; in response too */
+	uint64_t checks_ok, checks_failed;
 	struct hist *response;	/* from intended start; completed here */
 	struct hist *service;	/* from the send */
 };

@@ -10,13 +10,13 @@
 #include "chaos/base/mem.h"
 #include "chaos/base/units.h"
 #include "chaos/watch/conf.h"
+#include "chaos/watch/scope.h"
 #include "chaos/watch/windows.h"
 
 enum { CHECK_NAMES_MAX = 512 };
 
 struct ref_check {
-	const char *const *apis;
-	size_t n_apis;
+	const struct load_scopes *scopes;
 	const char *names[CHECK_NAMES_MAX];	/* gauges; owned */
 	size_t n;
 	struct err *err;
@@ -87,12 +87,15 @@ static int check_gauge(const struct ref_check *c, const char *name)
 
 static int unknown_scope(const struct ref_check *c, const char *scope)
 {
+	const struct load_scopes *s = c->scopes;
 	struct buf known;
 	int rc;
 
 	buf_init(&known, 300);
-	for (size_t i = 0; i < c->n_apis; i++)
-		buf_addf(&known, "%s, ", c->apis[i]);
+	for (size_t i = 0; i < s->n_apis; i++)
+		buf_addf(&known, "%s, ", s->apis[i]);
+	for (size_t i = 0; i < s->n_tags; i++)
+		buf_addf(&known, SCOPE_TAG "%s, ", s->tags[i].name);
 	rc = err_set(c->err, -ENOENT,
 		     "unknown scope '%s' (there are %sall, each)", scope,
 		     known.data ? known.data : "");
@@ -124,11 +127,11 @@ static int check_cause(const struct ref_check *c, const struct expr_ref *ref)
 static int check_traffic(const struct ref_check *c, const struct expr_ref *ref,
 			 const char *func)
 {
+	uint64_t set;
 	double p;
 	int rc;
 
-	if (strcmp(ref->arg, "all") && strcmp(ref->arg, "each") &&
-	    !has(c->apis, c->n_apis, ref->arg))
+	if (strcmp(ref->arg, "each") && scope_find(c->scopes, ref->arg, &set))
 		return unknown_scope(c, ref->arg);
 	rc = check_cause(c, ref);
 	if (rc)
@@ -151,13 +154,12 @@ static int check_ref(void *arg, const struct expr_ref *ref)
 			  : check_gauge(c, ref->arg);
 }
 
-int watch_check_expr(const struct watch_conf *conf, const char *const *apis,
-		     size_t n_apis, const char *const *extra,
-		     const struct expr *e, struct err *err)
+int watch_check_expr(const struct watch_conf *conf,
+		     const struct load_scopes *scopes,
+		     const char *const *extra, const struct expr *e,
+		     struct err *err)
 {
-	struct ref_check c = {
-		.apis = apis, .n_apis = n_apis, .err = err,
-	};
+	struct ref_check c = { .scopes = scopes, .err = err };
 	int rc;
 
 	add_names(&c, conf, extra);

@@ -256,6 +256,7 @@ void watch_conf_read(const struct scenario *sc, struct watch_conf **ret,
 	read_slo(c, sc, errs);
 	read_detectors(c, sc, errs);
 	read_probes(c, sc, errs);
+	watch_conf_read_thresholds(c, sc, errs);
 	read_scalars(c, sc, errs);
 }
 
@@ -276,6 +277,7 @@ void watch_conf_free(struct watch_conf *c)
 	}
 	mem_free(c->detectors);
 	mem_free(c->detector_sections);
+	watch_conf_free_thresholds(c);
 	mem_free(c->probes);
 	mem_free(c->severity);
 	mem_free(c);
@@ -306,5 +308,8 @@ int watch_conf_visit(const struct watch_conf *c,
 	for (size_t i = 0; i < c->n_detectors && !rc; i++)
 		rc = fn(arg, c->detector_sections[i], "when",
 			c->detectors[i].when);
+	for (size_t i = 0; i < c->n_thresholds && !rc; i++)
+		rc = fn(arg, c->thresholds[i].section, "when",
+			c->thresholds[i].when);
 	return rc;
 }

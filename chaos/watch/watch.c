@@ -14,7 +14,9 @@
 #include "chaos/base/mem.h"
 #include "chaos/watch/conf.h"
 #include "chaos/watch/gauges.h"
+#include "chaos/watch/scope.h"
 #include "chaos/watch/slo.h"
+#include "chaos/watch/thresholds.h"
 #include "chaos/watch/windows.h"
 
 #define WATCH_FAST (100 * NSEC_MS)	/* real */
@@ -42,8 +44,10 @@ struct watch {
 	struct gauges *gauges;
 	struct slo slo;
 	struct detector *detectors;
+	struct totals *totals;
+	struct thresholds *thresholds;
+	const char **each;	/* what "each" runs over */
 	struct expr_env env;
-	const char **each;	/* env.apis: those not beside */
 	struct pending *pending;	/* by second */
 	size_t n_pending;
 	struct source *sources;
@@ -107,30 +111,44 @@ static void probe_gauge(void *arg, const char *name, nsec_t t, double value)
 	watch_gauge(arg, name, t, value);
 }
 
+/* Those that are followed beside a user are in no sum. */
+static size_t make_each(struct watch *w, const struct load_scopes *scopes)
+{
+	size_t n = 0;
+
+	w->each = mem_calloc(scopes->n_apis + 1, sizeof(*w->each));
+	for (size_t i = 0; i < scopes->n_apis; i++)
+		if (!scope_has(scopes->beside, i))
+			w->each[n++] = scopes->apis[i];
+	return n;
+}
+
 int watch_new(const struct watch_args *args, struct watch **ret,
 	      struct err *err)
 {
+	static const struct load_scopes none = { .n_apis = 0 };
+	const struct load_scopes *scopes = args->scopes ? args->scopes : &none;
 	struct watch *w = mem_zalloc(sizeof(*w));
+	size_t n_each = make_each(w, scopes);
 
 	(void)err;
 	w->args = *args;
-	w->windows = windows_new(args->apis, args->n_apis, args->beside);
-	w->each = mem_calloc(args->n_apis, sizeof(*w->each));
+	w->args.scopes = scopes;
+	w->windows = windows_new(scopes);
+	w->totals = totals_new(scopes);
 	w->gauges = gauges_new();
 	slo_init(&w->slo, watch_conf_slo(args->conf));
 	w->detectors = mem_calloc(args->conf->n_detectors,
 				  sizeof(*w->detectors));
 	w->env = (struct expr_env){
 		.value = watch_value, .arg = w,
-		.apis = w->each,
+		.n_apis = n_each, .apis = w->each,
 	};
+	w->thresholds = thresholds_new(args->conf, &w->env, w->totals);
 	w->probe_env = (struct probe_env){
 		.loop = args->loop, .allow = args->allow,
 		.symbols = args->symbols, .gauge = probe_gauge, .arg = w,
 	};
-	for (size_t i = 0; i < args->n_apis; i++)
-		if (!args->beside || !args->beside[i])
-			w->each[w->env.n_apis++] = args->apis[i];
 	loop_timer_init(&w->tick, "watch tick", on_tick, w);
 	loop_timer_init(&w->fast, "watch fast", on_fast, w);
 	/* Silent from the start, and not unknown until the first second. */
@@ -159,6 +177,8 @@ void watch_free(struct watch *w)
 	mem_free(w->pending);
 	mem_free(w->sources);
 	mem_free(w->detectors);
+	thresholds_free(w->thresholds);
+	totals_free(w->totals);
 	mem_free(w->each);
 	windows_free(w->windows);
 	gauges_free(w->gauges);
@@ -179,6 +199,30 @@ void watch_freeze_baseline(struct watch *w)
 {
 	gauges_freeze(w->gauges);
 	windows_freeze(w->windows);
+}
+
+void watch_phase(struct watch *w, enum load_phase phase, nsec_t from)
+{
+	totals_phase(w->totals, phase, from);
+}
+
+void watch_end(struct watch *w, nsec_t at)
+{
+	totals_end(w->totals, at);
+	thresholds_end(w->thresholds, at);
+}
+
+void watch_finish(struct watch *w)
+{
+	if (w->args.threshold)
+		thresholds_finish(w->thresholds, w->args.threshold,
+				  w->args.arg);
+}
+
+void watch_totals(const struct watch *w, size_t api, struct windows_sum *ret,
+		  struct hist *add_to)
+{
+	totals_api(w->totals, api, TOTALS_ALL, ret, add_to);
 }
 
 /* One detector's change of state, told after the second and the gauges. */
@@ -267,6 +311,7 @@ static void judge(struct watch *w, const struct pending *p)
 
 	buf_init(&why, 256);
 	windows_add(w->windows, p->second, p->rows, p->n);
+	totals_add(w->totals, p->second, p->rows, p->n);
 	gauges_set(w->gauges, "users", t, p->users);
 	gauges_set(w->gauges, "in_flight", t, (double)p->in_flight);
 	slo_judge(&w->slo, w->windows, &why);
@@ -277,6 +322,9 @@ static void judge(struct watch *w, const struct pending *p)
 		tell_gauges(w, p->second);
 	for (size_t i = 0; i < n && w->args.alert; i++)
 		tell_alert(w, &changes[i], t);
+	if (w->args.threshold)
+		thresholds_second(w->thresholds, t, w->args.threshold,
+				  w->args.arg);
 	buf_done(&why);
 }
 
@@ -332,6 +380,9 @@ static void merge_row(struct pending *p, const struct load_row *row)
 	to->ok += row->ok;
 	to->client += row->client;
 	to->business += row->business;
+	to->censored += row->censored;
+	to->checks_ok += row->checks_ok;
+	to->checks_failed += row->checks_failed;
 	for (int i = 0; i < LOAD_CAUSES; i++)
 		to->failed[i] += row->failed[i];
 	merge_hist(&to->response, row->response);
@@ -428,7 +479,7 @@ static void on_tick(struct loop *loop, struct loop_timer *timer, void *arg)
 
 	sample(w, second * NSEC_SEC, false);
 	/* Without traffic nobody else says that a second is over. */
-	for (; !w->args.n_apis && w->judged < second - 1; w->judged++)
+	for (; !w->args.scopes->n_apis && w->judged < second - 1; w->judged++)
 		judge(w, &(struct pending){ .second = w->judged + 1 });
 	loop_timer_at(loop, timer, (second + 1) * NSEC_SEC);
 }

@@ -17,7 +17,8 @@
 #include "chaos/scenario/symbols.h"
 
 extern const struct section_spec watch_slo_section, watch_probe_section,
-	watch_detect_section, watch_detection_section, watch_recovery_section;
+	watch_detect_section, watch_detection_section, watch_recovery_section,
+	watch_threshold_section;
 
 /* [slo]; a target of 0 is not set. */
 struct watch_slo {
@@ -38,7 +39,8 @@ nsec_t watch_conf_stable_for(const struct watch_conf *c);	/* [recovery] */
 /* [detection] */
 const char *watch_conf_severity(const struct watch_conf *c);
 
-/* Each condition of [detect], with its section and key, for the checker. */
+size_t watch_conf_thresholds(const struct watch_conf *c);
+/* Each condition of [detect] and [threshold], with section and key. */
 int watch_conf_visit(const struct watch_conf *c,
 		     int (*fn)(void *arg, const struct scenario_section *s,
 			       const char *key, const struct expr *e),
@@ -51,6 +53,23 @@ struct watch_alert {
 	enum watch_alert_state from, to;
 	nsec_t t;
 	const char *explain;		/* values at that moment */
+};
+
+/* How a [threshold] stands, or at the end: stood. */
+struct watch_threshold {
+	const char *name, *when, *phase;	/* phase "", "fault", … */
+	nsec_t t;
+	bool final;		/* the run is over, and missed is the verdict */
+	bool missing;		/* now */
+	bool missed, aborts;	/* for good; it ends the run */
+	bool came;		/* its phase has */
+	bool at_end;		/* the value of the whole run decides */
+	int64_t seconds, missed_seconds;	/* judged one by one */
+	/* Of the worst second, or the whole run. NaN: never known. */
+	double value, limit, margin;	/* margin: share of the limit */
+	const char *unit;	/* "s", "share", "1/s", "" */
+	nsec_t worst_at;
+	const char *explain;	/* values now */
 };
 
 struct watch_second {
@@ -68,10 +87,10 @@ struct watch_args {
 	struct loop *loop;
 	const struct allow *allow;
 	const struct symbols *symbols;
-	const char *const *apis;
-	size_t n_apis;
-	const bool *beside;	/* by API: not in all, not in each; or NULL */
+	const struct load_scopes *scopes;	/* outlives it; NULL: none */
 	void (*alert)(void *arg, const struct watch_alert *a);
+	/* When one begins or ends to be missed; and of each at the end. */
+	void (*threshold)(void *arg, const struct watch_threshold *t);
 	/* After every load thread's snapshot of that second has come. */
 	void (*second)(void *arg, const struct watch_second *s);
 	/* Each drill second: every gauge, for series.jsonl. */
@@ -89,15 +108,26 @@ void watch_snapshot(struct watch *w, const struct load_snapshot *s);
 void watch_gauge(struct watch *w, const char *name, nsec_t t, double value);
 /* For expressions: gauges, errors(), rate(), baseline(), … */
 const struct expr_env *watch_env(struct watch *w);
+/* From a drill time on the run is in this phase. */
+void watch_phase(struct watch *w, enum load_phase phase, nsec_t from);
+/* The run ended at that time: no second after it is judged. */
+void watch_end(struct watch *w, nsec_t at);
+/* After the last snapshot: the verdict on each threshold. */
+void watch_finish(struct watch *w);
+/* The whole run so far of one API, for whoever shows it; hist added to. */
+struct windows_sum;
+void watch_totals(const struct watch *w, size_t api, struct windows_sum *ret,
+		  struct hist *add_to);
 /* Baselines are what the lead-in showed: freezes them (at T+0). */
 void watch_freeze_baseline(struct watch *w);
 /*
  * References that no source will ever fill, and unknown APIs: -ENOENT with the
  * list of what there is. extra: gauges that cli adds (link.*, users).
  */
-int watch_check_expr(const struct watch_conf *c, const char *const *apis,
-		     size_t n_apis, const char *const *extra,
-		     const struct expr *e, struct err *err) MUST_CHECK;
+int watch_check_expr(const struct watch_conf *c,
+		     const struct load_scopes *scopes,
+		     const char *const *extra, const struct expr *e,
+		     struct err *err) MUST_CHECK;
 
 /*
  * Sources push gauges. A table that cli or the simulator hands to the drill.

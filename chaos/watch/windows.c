@@ -12,25 +12,24 @@
 
 #include "chaos/base/mem.h"
 #include "chaos/base/units.h"
+#include "chaos/watch/scope.h"
 
 enum { MERGED_MAX = 16 };
 
 struct cell {
-	uint64_t due, ok, client, business;
-	uint64_t failed[LOAD_CAUSES];
+	struct windows_sum sum;
 	struct buf latency;	/* encoded; empty: none */
 };
 
 /* Latencies of one window, as of the last second. */
 struct merged {
-	int scope;
+	uint64_t scope;
 	int64_t seconds;
 	struct hist *hist;
 };
 
 struct windows {
-	char **apis;
-	bool *beside;
+	struct load_scopes scopes;
 	size_t n_apis;
 	struct cell *cells;	/* [second % WINDOWS_SECONDS][api] */
 	int64_t first, last;	/* seconds; valid if any */
@@ -38,7 +37,7 @@ struct windows {
 	struct merged merged[MERGED_MAX];
 	size_t n_merged;
 	struct hist *scratch;
-	/* The baseline; NULL before the freeze. One more: all. */
+	/* The baseline by API; NULL before the freeze. */
 	struct windows_sum *base;
 	struct hist **base_latency;
 };
@@ -69,19 +68,13 @@ int windows_percentile(const char *func, double *ret)
 	return 0;
 }
 
-struct windows *windows_new(const char *const *apis, size_t n_apis,
-			    const bool *beside)
+struct windows *windows_new(const struct load_scopes *scopes)
 {
 	struct windows *w = mem_zalloc(sizeof(*w));
 
-	w->apis = mem_calloc(n_apis, sizeof(*w->apis));
-	for (size_t i = 0; i < n_apis; i++)
-		w->apis[i] = mem_strdup(apis[i]);
-	w->beside = mem_calloc(n_apis, sizeof(*w->beside));
-	if (beside && n_apis)
-		memcpy(w->beside, beside, n_apis * sizeof(*beside));
-	w->n_apis = n_apis;
-	w->cells = mem_calloc(n_apis * WINDOWS_SECONDS, sizeof(*w->cells));
+	w->scopes = *scopes;
+	w->n_apis = scopes->n_apis;
+	w->cells = mem_calloc(w->n_apis * WINDOWS_SECONDS, sizeof(*w->cells));
 	w->scratch = hist_new();
 	return w;
 }
@@ -100,15 +93,11 @@ void windows_free(struct windows *w)
 	drop_merged(w);
 	for (size_t i = 0; i < w->n_apis * WINDOWS_SECONDS; i++)
 		buf_done(&w->cells[i].latency);
-	for (size_t i = 0; i < w->n_apis; i++)
-		mem_free(w->apis[i]);
-	for (size_t i = 0; w->base_latency && i <= w->n_apis; i++)
+	for (size_t i = 0; w->base_latency && i < w->n_apis; i++)
 		hist_free(w->base_latency[i]);
 	mem_free(w->base_latency);
 	mem_free(w->base);
 	mem_free(w->cells);
-	mem_free(w->apis);
-	mem_free(w->beside);
 	hist_free(w->scratch);
 	mem_free(w);
 }
@@ -136,14 +125,28 @@ static void empty_second(struct windows *w, int64_t second)
 	}
 }
 
-static void add_row(struct cell *c, const struct load_row *row)
+void windows_sum_row(struct windows_sum *sum, const struct load_row *row)
 {
-	c->due += row->due;
-	c->ok += row->ok;
-	c->client += row->client;
-	c->business += row->business;
+	sum->due += row->due;
+	sum->ok += row->ok;
+	sum->client += row->client;
+	sum->business += row->business;
+	sum->checks_ok += row->checks_ok;
+	sum->checks_failed += row->checks_failed;
 	for (int i = 0; i < LOAD_CAUSES; i++)
-		c->failed[i] += row->failed[i];
+		sum->failed[i] += row->failed[i];
+}
+
+void windows_sum_add(struct windows_sum *to, const struct windows_sum *from)
+{
+	to->due += from->due;
+	to->ok += from->ok;
+	to->client += from->client;
+	to->business += from->business;
+	to->checks_ok += from->checks_ok;
+	to->checks_failed += from->checks_failed;
+	for (int i = 0; i < LOAD_CAUSES; i++)
+		to->failed[i] += from->failed[i];
 }
 
 /* The latencies of an API in all phases of the second, encoded. */
@@ -188,25 +191,11 @@ void windows_add(struct windows *w, int64_t second,
 	w->last = second;
 	for (size_t i = 0; i < n; i++)
 		if (rows[i].api < w->n_apis)
-			add_row(cell_at(w, second, rows[i].api), &rows[i]);
+			windows_sum_row(&cell_at(w, second, rows[i].api)->sum,
+					&rows[i]);
 	for (size_t i = 0; i < w->n_apis; i++)
 		add_latency(w, cell_at(w, second, i), i, rows, n);
 	drop_merged(w);
-}
-
-/* An API's index, n_apis for "all", or -ENOENT. */
-static int scope_of(const struct windows *w, const char *scope)
-{
-	for (size_t i = 0; i < w->n_apis; i++)
-		if (!strcmp(w->apis[i], scope))
-			return (int)i;
-	return strcmp(scope, "all") ? -ENOENT : (int)w->n_apis;
-}
-
-static bool in_scope(const struct windows *w, int scope, size_t api)
-{
-	return scope == (int)api ||
-	       (scope == (int)w->n_apis && !w->beside[api]);
 }
 
 /* Seconds that there are of a window. */
@@ -219,36 +208,29 @@ static int64_t there_are(const struct windows *w, int64_t seconds)
 	return seconds < have ? seconds : have;
 }
 
-static void sum_cell(struct windows_sum *sum, const struct cell *c)
-{
-	sum->due += c->due;
-	sum->ok += c->ok;
-	sum->client += c->client;
-	sum->business += c->business;
-	for (int i = 0; i < LOAD_CAUSES; i++)
-		sum->failed[i] += c->failed[i];
-}
-
-static void sum_scope(const struct windows *w, int scope, int64_t seconds,
+static void sum_scope(const struct windows *w, uint64_t scope, int64_t seconds,
 		      struct windows_sum *ret)
 {
-	*ret = (struct windows_sum){ .seconds = there_are(w, seconds) };
-	for (int64_t s = w->last - ret->seconds + 1; s <= w->last; s++)
+	int64_t n = there_are(w, seconds);
+
+	*ret = (struct windows_sum){ .seconds = (double)n };
+	for (int64_t s = w->last - n + 1; s <= w->last; s++)
 		for (size_t i = 0; i < w->n_apis; i++)
-			if (in_scope(w, scope, i))
-				sum_cell(ret, cell_at(w, s, i));
+			if (scope_has(scope, i))
+				windows_sum_add(ret, &cell_at(w, s, i)->sum);
 }
 
 int windows_sum(const struct windows *w, const char *scope, int64_t seconds,
 		struct windows_sum *ret)
 {
-	int index = scope_of(w, scope);
+	uint64_t set;
+	int rc = scope_find(&w->scopes, scope, &set);
 
-	if (index < 0)
-		return index;
+	if (rc)
+		return rc;
 	if (!w->any || !w->n_apis)
 		return -ENODATA;
-	sum_scope(w, index, seconds, ret);
+	sum_scope(w, set, seconds, ret);
 	return 0;
 }
 
@@ -266,7 +248,8 @@ uint64_t windows_sum_done(const struct windows_sum *s)
 	return s->ok + s->client + s->business + windows_sum_failed(s);
 }
 
-static struct hist *merge(const struct windows *w, int scope, int64_t seconds)
+static struct hist *merge(const struct windows *w, uint64_t scope,
+			  int64_t seconds)
 {
 	struct hist *h = hist_new();
 	const struct cell *c;
@@ -278,7 +261,7 @@ static struct hist *merge(const struct windows *w, int scope, int64_t seconds)
 		for (size_t i = 0; i < w->n_apis; i++) {
 			c = cell_at(w, s, i);
 			/* Own encoding: it cannot be broken. */
-			if (in_scope(w, scope, i) && c->latency.len &&
+			if (scope_has(scope, i) && c->latency.len &&
 			    hist_decode(h, c->latency.data, c->latency.len,
 					NULL))
 				continue;
@@ -286,7 +269,7 @@ static struct hist *merge(const struct windows *w, int scope, int64_t seconds)
 	return h;
 }
 
-static const struct hist *latencies(struct windows *w, int scope,
+static const struct hist *latencies(struct windows *w, uint64_t scope,
 				    int64_t seconds)
 {
 	struct merged *m;
@@ -340,7 +323,9 @@ static int throughput_of(const struct windows_sum *sum, const char *cause,
 			 double *ret)
 {
 	(void)cause;
-	*ret = (double)sum->ok / (double)sum->seconds;
+	if (sum->seconds <= 0)
+		return -ENODATA;
+	*ret = (double)sum->ok / sum->seconds;
 	return 0;
 }
 
@@ -348,7 +333,21 @@ static int offered_of(const struct windows_sum *sum, const char *cause,
 		      double *ret)
 {
 	(void)cause;
-	*ret = (double)sum->due / (double)sum->seconds;
+	if (sum->seconds <= 0)
+		return -ENODATA;
+	*ret = (double)sum->due / sum->seconds;
+	return 0;
+}
+
+static int checks_of(const struct windows_sum *sum, const char *cause,
+		     double *ret)
+{
+	uint64_t all = sum->checks_ok + sum->checks_failed;
+
+	(void)cause;
+	if (!all)
+		return -ENODATA;
+	*ret = (double)sum->checks_ok / (double)all;
 	return 0;
 }
 
@@ -357,14 +356,15 @@ static const struct counted {
 	int (*value)(const struct windows_sum *sum, const char *cause,
 		     double *ret);
 } counted[] = {
+	{ "checks", checks_of },
 	{ "errors", errors_of },
 	{ "failed", failed_of },
 	{ "offered", offered_of },
 	{ "throughput", throughput_of },
 };
 
-static int count_value(const char *func, const struct windows_sum *sum,
-		       const char *cause, double *ret)
+int windows_count(const struct windows_sum *sum, const char *func,
+		  const char *cause, double *ret)
 {
 	for (size_t i = 0; i < sizeof(counted) / sizeof(counted[0]); i++)
 		if (!strcmp(counted[i].func, func))
@@ -377,18 +377,19 @@ int windows_value(struct windows *w, const char *func, const char *scope,
 {
 	int64_t seconds = window ? (window + NSEC_SEC - 1) / NSEC_SEC
 				 : WINDOWS_DEFAULT_SECONDS;
-	int index = scope_of(w, scope);
 	struct windows_sum sum;
+	uint64_t set;
 	double p;
+	int rc = scope_find(&w->scopes, scope, &set);
 
-	if (index < 0)
-		return index;
+	if (rc)
+		return rc;
 	if (!w->any || !w->n_apis)
 		return -ENODATA;
 	if (!windows_percentile(func, &p))
-		return percentile_of(latencies(w, index, seconds), p, ret);
-	sum_scope(w, index, seconds, &sum);
-	return count_value(func, &sum, cause, ret);
+		return percentile_of(latencies(w, set, seconds), p, ret);
+	sum_scope(w, set, seconds, &sum);
+	return windows_count(&sum, func, cause, ret);
 }
 
 void windows_freeze(struct windows *w)
@@ -397,23 +398,45 @@ void windows_freeze(struct windows *w)
 		return;
 	w->base = mem_calloc(w->n_apis + 1, sizeof(*w->base));
 	w->base_latency = mem_calloc(w->n_apis + 1, sizeof(struct hist *));
-	for (size_t i = 0; i <= w->n_apis; i++) {
-		sum_scope(w, (int)i, WINDOWS_SECONDS, &w->base[i]);
-		w->base_latency[i] = merge(w, (int)i, WINDOWS_SECONDS);
+	for (size_t i = 0; i < w->n_apis; i++) {
+		sum_scope(w, UINT64_C(1) << i, WINDOWS_SECONDS, &w->base[i]);
+		w->base_latency[i] = merge(w, UINT64_C(1) << i,
+					   WINDOWS_SECONDS);
 	}
+}
+
+static int base_percentile(const struct windows *w, uint64_t set, double p,
+			   double *ret)
+{
+	struct hist *sum = hist_new();
+	int rc;
+
+	for (size_t i = 0; i < w->n_apis; i++)
+		if (scope_has(set, i))
+			hist_merge(sum, w->base_latency[i]);
+	rc = percentile_of(sum, p, ret);
+	hist_free(sum);
+	return rc;
 }
 
 int windows_baseline(struct windows *w, const char *func, const char *scope,
 		     double *ret)
 {
-	int index = scope_of(w, scope);
+	struct windows_sum sum = { 0 };
+	uint64_t set;
 	double p;
+	int rc = scope_find(&w->scopes, scope, &set);
 
-	if (index < 0)
-		return index;
+	if (rc)
+		return rc;
 	if (!w->base)
 		return -ENODATA;
 	if (!windows_percentile(func, &p))
-		return percentile_of(w->base_latency[index], p, ret);
-	return count_value(func, &w->base[index], NULL, ret);
+		return base_percentile(w, set, p, ret);
+	for (size_t i = 0; i < w->n_apis; i++)
+		if (scope_has(set, i)) {
+			windows_sum_add(&sum, &w->base[i]);
+			sum.seconds = w->base[i].seconds;
+		}
+	return windows_count(&sum, func, NULL, ret);
 }

@@ -7,7 +7,6 @@
 #ifndef GD_WATCH_WINDOWS_H
 #define GD_WATCH_WINDOWS_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "chaos/base/clock.h"
@@ -24,17 +23,14 @@ enum {
 struct windows_sum {
 	uint64_t due, ok, client, business;
 	uint64_t failed[LOAD_CAUSES];
-	int64_t seconds;	/* that there are; less than asked at first */
+	uint64_t checks_ok, checks_failed;
+	double seconds;		/* that there are; less than asked at first */
 };
 
 struct windows;
 
-/*
- * Scopes are APIs by name, and "all": those that are not beside the requests.
- * beside: by API, copied; NULL: none is.
- */
-struct windows *windows_new(const char *const *apis, size_t n_apis,
-			    const bool *beside);
+/* The scopes' strings must outlive it. */
+struct windows *windows_new(const struct load_scopes *scopes);
 void windows_free(struct windows *w);
 /*
  * The rows of [second, second + 1): several of an API (phases) add up.  Seconds
@@ -47,7 +43,7 @@ int windows_sum(const struct windows *w, const char *scope, int64_t seconds,
 		struct windows_sum *ret) MUST_CHECK;
 /*
  * What a condition asks for: errors, failed (cause or NULL), throughput,
- * offered, latency.pNN. -ENODATA: nothing to say; -ENOENT: no such thing.
+ * offered, checks, latency.pNN.  -ENODATA: nothing to say; -ENOENT: no such.
  */
 int windows_value(struct windows *w, const char *func, const char *scope,
 		  nsec_t window, const char *cause, double *ret) MUST_CHECK;
@@ -56,6 +52,12 @@ void windows_freeze(struct windows *w);
 int windows_baseline(struct windows *w, const char *func, const char *scope,
 		     double *ret) MUST_CHECK;
 
+/* Counts only; seconds stay. */
+void windows_sum_row(struct windows_sum *sum, const struct load_row *row);
+void windows_sum_add(struct windows_sum *to, const struct windows_sum *from);
+/* errors, failed, throughput, offered, checks of a sum; as windows_value. */
+int windows_count(const struct windows_sum *sum, const char *func,
+		  const char *cause, double *ret) MUST_CHECK;
 uint64_t windows_sum_failed(const struct windows_sum *s);
 uint64_t windows_sum_done(const struct windows_sum *s);	/* completions */
 /* Index of a cause's name; -ENOENT. */

@@ -1,3 +1,4 @@
+// links: gd_proxy
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Fuzz target of the proxy's protocol parsers.  The first byte picks the

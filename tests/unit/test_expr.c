@@ -128,6 +128,80 @@ static void test_what_scenarios_write(void **state)
 	assert_int_equal(eval("pg.active != 16"), EXPR_FALSE);
 }
 
+static void test_tags_are_scopes(void **state)
+{
+	static const struct known known[] = {
+		{ "errors", "tag:pay-now", 0.5, 0 },
+		{ "checks", "all", 0.995, 0 },
+		{ 0 },
+	};
+	struct err err = { 0 };
+	struct expr *e = NULL;
+
+	(void)state;
+	assert_int_equal(eval_in("errors(tag:pay-now, 30s) > 40%", known),
+			 EXPR_TRUE);
+	assert_int_equal(eval_in("checks > 99%", known), EXPR_TRUE);
+	assert_int_equal(expr_parse("errors(tag:, 1s) > 1%", &e, &err),
+			 -EINVAL);
+	assert_int_equal(expr_parse("errors(tags:x, 1s) > 1%", &e, &err),
+			 -EINVAL);
+}
+
+/* How far from the limit, whichever way round it is written. */
+static void test_margins(void **state)
+{
+	static const struct known known[] = {
+		{ "latency.p95", "all", 1.5, 0 },
+		{ "errors", "all", 0.03, 0 },
+		{ "errors", "product", 0.01, 0 },
+		{ "errors", "coupon", 0.04, 0 },
+		{ "failed", "all", 3, 0 },
+		{ "throughput", "all", 250, 0 },
+		{ "offered", "all", 0, -ENODATA },
+		{ 0 },
+	};
+	static const struct {
+		const char *text;
+		double value, limit, share;
+		const char *api;
+	} v[] = {
+		{ "latency.p95 < 2s", 1.5, 2, 0.25, NULL },
+		{ "2s > latency.p95", 1.5, 2, 0.25, NULL },
+		{ "errors <= 2%", 0.03, 0.02, -0.5, NULL },
+		{ "throughput > 200/s", 250, 200, 0.25, NULL },
+		{ "200/s <= throughput", 250, 200, 0.25, NULL },
+		{ "failed = 0", 3, 0, -3, NULL },
+		{ "errors(each) < 5%", 0.04, 0.05, 0.2, "coupon" },
+		{ "latency.p95 < 2s and errors < 2%", 0.03, 0.02, -0.5, NULL },
+		{ "latency.p95 < 2s or errors < 2%", 1.5, 2, 0.25, NULL },
+		{ "offered > 1 and errors < 6%", 0.03, 0.06, 0.5, NULL },
+	};
+	struct world w = { .known = known };
+	struct expr_env env = { world_value, &w, apis, 2 };
+	struct expr_margin m;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(v) / sizeof(*v); i++) {
+		struct expr *e = parse_ok(v[i].text);
+
+		assert_true(expr_margin(e, &env, &m));
+		if (fabs(m.value - v[i].value) > 1e-9 ||
+		    fabs(m.limit - v[i].limit) > 1e-9 ||
+		    fabs(m.share - v[i].share) > 1e-9 ||
+		    !same(m.api, v[i].api))
+			fail_msg("%s: %g of %g, %g", v[i].text, m.value,
+				 m.limit, m.share);
+		expr_free(e);
+	}
+	{
+		struct expr *e = parse_ok("offered > 1");
+
+		assert_false(expr_margin(e, &env, &m));
+		expr_free(e);
+	}
+}
+
 static void test_and_binds_closer_than_or(void **state)
 {
 	(void)state;
@@ -435,6 +509,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_scenarios_write),
+		cmocka_unit_test(test_tags_are_scopes),
+		cmocka_unit_test(test_margins),
 		cmocka_unit_test(test_and_binds_closer_than_or),
 		cmocka_unit_test(test_units_are_seconds_and_parts_of_one),
 		cmocka_unit_test(test_unknown_is_never_true),

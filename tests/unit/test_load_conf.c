@@ -240,6 +240,7 @@ static void an_await_is_told_apart(void **state)
 {
 	const struct load_step_info *steps;
 	const char *const *apis, *name;
+	struct load_scopes scopes;
 	struct read r;
 	size_t n;
 
@@ -255,9 +256,8 @@ static void an_await_is_told_apart(void **state)
 	assert_int_equal(r.errs.n, 0);
 	assert_int_equal(load_conf_apis(r.conf, &apis), 3);
 	assert_string_equal(apis[1], "done");
-	assert_false(load_conf_beside(r.conf)[0]);
-	assert_true(load_conf_beside(r.conf)[1]);
-	assert_true(load_conf_beside(r.conf)[2]);
+	load_conf_scopes(r.conf, &scopes);
+	assert_int_equal(scopes.beside, 6);
 	load_conf_journey(r.conf, 0, &name, &steps, &n);
 	assert_int_equal(n, 4);
 	assert_int_equal(steps[0].kind, LOAD_REQUEST);

@@ -11,6 +11,7 @@
 #include "chaos/watch/slo.h"
 
 static const char *const apis[] = { "a" };
+static const struct load_scopes scopes = { .apis = apis, .n_apis = 1 };
 
 static const struct slo all_targets = {
 	.latency = { { "p95", 95, 2 } }, .n_latency = 1,
@@ -46,7 +47,7 @@ static void expect_why(const struct slo *slo, struct windows *w,
 
 static void test_no_data_is_good(void **state)
 {
-	struct windows *w = windows_new(apis, 1, NULL);
+	struct windows *w = windows_new(&scopes);
 
 	(void)state;
 	expect_why(&all_targets, w, "");
@@ -55,7 +56,7 @@ static void test_no_data_is_good(void **state)
 
 static void test_latency_over_10_seconds(void **state)
 {
-	struct windows *w = windows_new(apis, 1, NULL);
+	struct windows *w = windows_new(&scopes);
 
 	(void)state;
 	for (int s = 0; s < 10; s++)
@@ -75,14 +76,14 @@ static void test_latency_over_10_seconds(void **state)
 
 static void test_errors_above_the_target(void **state)
 {
-	struct windows *w = windows_new(apis, 1, NULL);
+	struct windows *w = windows_new(&scopes);
 
 	(void)state;
 	for (int s = 0; s < 10; s++)
 		second(w, s, 2000, 2000, 2, 0);
 	expect_why(&all_targets, w, "");	/* 20 of 20020 */
 	windows_free(w);
-	w = windows_new(apis, 1, NULL);
+	w = windows_new(&scopes);
 	for (int s = 0; s < 10; s++)
 		second(w, s, 2000, 2000, s ? 2 : 3, 0);
 	expect_why(&all_targets, w, "errors");	/* 21 of 20021 */
@@ -91,7 +92,7 @@ static void test_errors_above_the_target(void **state)
 
 static void test_throughput_is_of_what_was_due(void **state)
 {
-	struct windows *w = windows_new(apis, 1, NULL);
+	struct windows *w = windows_new(&scopes);
 
 	(void)state;
 	/* 30/s are due and answered: less than the target, and fine. */
@@ -114,7 +115,7 @@ static void test_throughput_is_of_what_was_due(void **state)
 static void test_silence(void **state)
 {
 	static const struct slo none = { .errors = 0 };
-	struct windows *w = windows_new(apis, 1, NULL);
+	struct windows *w = windows_new(&scopes);
 
 	(void)state;
 	for (int s = 0; s < 10; s++)
@@ -132,7 +133,7 @@ static void test_silence(void **state)
 
 static void test_several_reasons(void **state)
 {
-	struct windows *w = windows_new(apis, 1, NULL);
+	struct windows *w = windows_new(&scopes);
 
 	(void)state;
 	for (int s = 0; s < 10; s++)

@@ -18,13 +18,19 @@
 
 static const struct section_spec *const specs[] = {
 	&watch_slo_section, &watch_probe_section, &watch_detect_section,
-	&watch_detection_section, &watch_recovery_section, NULL
+	&watch_detection_section, &watch_recovery_section,
+	&watch_threshold_section, NULL
 };
 
 static const char *const apis[] = { "product", "coupon" };
+static const struct load_tag tags[] = { { "money", 2 } };
+static const struct load_scopes scopes = {
+	.apis = apis, .n_apis = 2, .tags = tags, .n_tags = 1,
+};
 
 /* One run of watch on a virtual loop; all that it tells, as text. */
 struct bench {
+	struct load_scopes scopes;
 	struct scenario *sc;
 	struct watch_conf *conf;
 	struct loop *loop;
@@ -79,15 +85,14 @@ static struct watch_conf *read_conf(const char *text, struct scenario **ret)
 static void bench_init(struct bench *b, const char *text, size_t n_apis)
 {
 	struct watch_args args = {
-		.apis = apis, .n_apis = n_apis, .alert = on_alert,
+		.scopes = &b->scopes, .alert = on_alert,
 		.second = on_second, .arg = b,
 	};
-	static const bool beside[] = { true, false };
 	struct err err;
 
-	if (strstr(text, "; beside"))
-		args.beside = beside;
 	memset(b, 0, sizeof(*b));
+	b->scopes = (struct load_scopes){ .apis = apis, .n_apis = n_apis };
+	b->scopes.beside = strstr(text, "; beside") ? 1 : 0;
 	b->conf = read_conf(text, &b->sc);
 	assert_int_equal(loop_new(LOOP_VIRTUAL, &b->loop, &err), 0);
 	args.conf = b->conf;
@@ -417,7 +422,7 @@ static void expect_ref(const struct watch_conf *conf, const char *text,
 
 	if (expr_parse(text, &e, &err))
 		fail_msg("%s", err.msg);
-	if (watch_check_expr(conf, apis, 2, extra, e, &err) != rc ||
+	if (watch_check_expr(conf, &scopes, extra, e, &err) != rc ||
 	    (rc && !strstr(err.msg, part)))
 		fail_msg("%s: %s", text, err.msg);
 	expr_free(e);
@@ -445,7 +450,9 @@ static void test_references_are_checked(void **state)
 	expect_ref(conf, "rate(zzzzz, 10s) > 1", -ENOENT, "unknown gauge");
 	expect_ref(conf, "alert.none = 0", -ENOENT, "alert.none");
 	expect_ref(conf, "errors(orders, 10s) > 1%", -ENOENT,
-		     "there are product, coupon, all, each");
+		     "there are product, coupon, tag:money, all, each");
+	expect_ref(conf, "errors(tag:money, 10s) > 1%", 0, "");
+	expect_ref(conf, "checks(tag:mony) > 1%", -ENOENT, "unknown scope");
 	expect_ref(conf, "failed(all, 10s, badluck) > 1", -ENOENT, "cause");
 	expect_ref(conf, "latency.p95(all, 10m) > 1", -EINVAL, "at most");
 	expect_ref(conf, "errors(all, 1h) > 1", -EINVAL, "20m");

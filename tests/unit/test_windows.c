@@ -14,6 +14,7 @@
 #include "chaos/watch/windows.h"
 
 static const char *const apis[] = { "product", "coupon" };
+static const struct load_scopes scopes = { .apis = apis, .n_apis = 2 };
 
 #define SEC(n) ((n) * NSEC_SEC)
 
@@ -48,7 +49,7 @@ static void expect_rc(struct windows *w, const char *func, const char *scope,
 
 static void test_counts(void **state)
 {
-	struct windows *w = windows_new(apis, 2, NULL);
+	struct windows *w = windows_new(&scopes);
 	struct load_row rows[3] = { row(0, 8, 2), row(1, 1, 3),
 				    row(1, 0, 0) };
 
@@ -74,7 +75,7 @@ static void test_counts(void **state)
 
 static void test_a_window_slides(void **state)
 {
-	struct windows *w = windows_new(apis, 2, NULL);
+	struct windows *w = windows_new(&scopes);
 	struct load_row bad = row(0, 0, 10), good = row(0, 10, 0);
 
 	(void)state;
@@ -95,7 +96,7 @@ static void test_a_window_slides(void **state)
 
 static void test_seconds_left_out_are_empty(void **state)
 {
-	struct windows *w = windows_new(apis, 2, NULL);
+	struct windows *w = windows_new(&scopes);
 	struct load_row one = row(0, 10, 0);
 
 	(void)state;
@@ -109,9 +110,41 @@ static void test_seconds_left_out_are_empty(void **state)
 	windows_free(w);
 }
 
+static void test_tags_and_those_beside(void **state)
+{
+	static const struct load_tag tags[] = { { "money", 2 }, { "two", 3 } };
+	const struct load_scopes s = {
+		.apis = apis, .n_apis = 2, .beside = 2, .tags = tags,
+		.n_tags = 2,
+	};
+	struct windows *w = windows_new(&s);
+	struct load_row rows[2] = { row(0, 8, 2), row(1, 0, 10) };
+
+	(void)state;
+	rows[0].checks_ok = 3;
+	rows[1].checks_failed = 1;
+	windows_add(w, 0, rows, 2);
+	expect_number(w, "errors", "all", SEC(10), NULL, 0.2);
+	expect_number(w, "errors", "coupon", SEC(10), NULL, 1);
+	expect_number(w, "errors", "tag:money", SEC(10), NULL, 1);
+	expect_number(w, "errors", "tag:two", SEC(10), NULL, 0.6);
+	expect_number(w, "checks", "tag:two", SEC(10), NULL, 0.75);
+	expect_rc(w, "errors", "tag:three", NULL, -ENOENT);
+	expect_rc(w, "errors", "money", NULL, -ENOENT);
+	windows_freeze(w);
+	{
+		double base = 0;
+
+		assert_int_equal(windows_baseline(w, "errors", "tag:two",
+						  &base), 0);
+		assert_true(fabs(base - 0.6) < 1e-9);
+	}
+	windows_free(w);
+}
+
 static void test_the_ring_forgets(void **state)
 {
-	struct windows *w = windows_new(apis, 2, NULL);
+	struct windows *w = windows_new(&scopes);
 	struct load_row one = row(0, 1, 0), none = row(0, 0, 0);
 	struct windows_sum sum;
 
@@ -160,7 +193,7 @@ static void expect_latency(struct windows *w, const char *func,
 
 static void test_percentiles(void **state)
 {
-	struct windows *w = windows_new(apis, 2, NULL);
+	struct windows *w = windows_new(&scopes);
 
 	(void)state;
 	expect_rc(w, "latency.p95", "all", NULL, -ENODATA);
@@ -184,7 +217,7 @@ static void test_percentiles(void **state)
 
 static void test_phases_of_one_second_add_up(void **state)
 {
-	struct windows *w = windows_new(apis, 2, NULL);
+	struct windows *w = windows_new(&scopes);
 	struct load_row rows[2] = { row(0, 1, 0), row(0, 9, 0) };
 
 	(void)state;
@@ -204,7 +237,7 @@ static void test_phases_of_one_second_add_up(void **state)
 
 static void test_baseline_of_the_lead_in(void **state)
 {
-	struct windows *w = windows_new(apis, 2, NULL);
+	struct windows *w = windows_new(&scopes);
 	struct load_row bad = row(1, 0, 10);
 	double value;
 
@@ -326,6 +359,7 @@ int main(void)
 		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_a_window_slides),
 		cmocka_unit_test(test_seconds_left_out_are_empty),
+		cmocka_unit_test(test_tags_and_those_beside),
 		cmocka_unit_test(test_the_ring_forgets),
 		cmocka_unit_test(test_percentiles),
 		cmocka_unit_test(test_phases_of_one_second_add_up),

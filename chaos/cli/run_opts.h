@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The rows of options that every command with a run takes; o: cli_run_opts. */
+#ifndef GD_CLI_RUN_OPTS_H
+#define GD_CLI_RUN_OPTS_H
+
+#include "chaos/cli/cli.h"
+
+#define CLI_RUN_OPTS(o)                                                      \
+	{ "speed", 's', CLI_NUMBER, &(o).speed, "N",                         \
+	  "drill seconds per real second (1)" },                             \
+	{ "out", 'o', CLI_STRING, &(o).out, "DIR",                           \
+	  "run directory (runs/TIME-NAME)" },                                \
+	{ "seed", 0, CLI_STRING, &(o).seed, "N", "instead of the scenario's" },\
+	{ "set", 0, CLI_LIST, &(o).sets, "S.K=V",                            \
+	  "change a key: section.key=v, section:NAME.key=v" },               \
+	{ "no-faults", 0, CLI_FLAG, &(o).no_faults, NULL,                    \
+	  "control: inject nothing" },                                       \
+	{ "without", 0, CLI_LIST, &(o).without, "FAULT",                     \
+	  "control: leave this fault out" },                                 \
+	{ "dry-run", 'n', CLI_FLAG, &(o).dry_run, NULL,                      \
+	  "timeline, calls and undo plan; touches nothing" },                \
+	{ "blind", 0, CLI_FLAG, &(o).blind, NULL,                            \
+	  "hide the faults from the live view" },                            \
+	{ "json", 0, CLI_FLAG, &(o).json, NULL, "report.json on stdout" },   \
+	{ "quiet", 'q', CLI_FLAG, &(o).quiet, NULL, "no live view" }
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What carries requests: a table of engines.  A target's URL and its `http`
+ * choose one; users ask by engine_request(), engine_close(), engine_abort() and
+ * know of no engine.  Calls to the plain one are direct: it is the hot path.
+ *
+ * An engine takes the bytes of a request as HTTP/1.1 has them, does one
+ * exchange at a time for each conn, sets conn.sent and conn.has_sent when the
+ * request's first byte goes out, and calls conn_host.done once for each
+ * exchange that it began and nobody aborted.
+ */
+#ifndef GD_LOAD_ENGINE_H
+#define GD_LOAD_ENGINE_H
+
+#include "chaos/load/conn.h"
+
+struct engine {
+	const char *name, *summary;
+	/* What it is made of on this host; or why it cannot run here. */
+	int (*probe)(char *ret, size_t size, struct err *err);
+	/* As conn_request(), conn_close(), conn_abort(). */
+	bool (*request)(struct conn *c, const struct request *r,
+			const char *bytes, size_t len,
+			enum load_cause *ret_cause);
+	void (*close)(struct conn *c);
+	void (*abort)(struct conn *c);
+};
+
+/* By enum engine_id; ends with NULL. */
+extern const struct engine *const engine_table[];
+
+/* On the conn's load thread, as all below. */
+static inline bool engine_request(struct conn *c, const struct request *r,
+				  const char *bytes, size_t len,
+				  enum load_cause *ret_cause)
+{
+	if (r->engine == ENGINE_EPOLL)
+		return conn_request(c, r, bytes, len, ret_cause);
+	return engine_table[r->engine]->request(c, r, bytes, len, ret_cause);
+}
+
+/* In order, from any state. */
+static inline void engine_close(struct conn *c)
+{
+	conn_close(c);
+}
+
+/* With RST; from any state. */
+static inline void engine_abort(struct conn *c)
+{
+	conn_abort(c);
+}
+
+#endif
