@@ -64,6 +64,7 @@ static void begin(struct http1_parser *p)
 	p->method = p->target = (struct http1_slice){ 0 };
 	p->n_headers = 0;
 	p->line_start = p->line_len = p->trailer_len = 0;
+	p->n_magic = 0;
 	p->chunk_left = 0;
 	p->has_te = p->te_chunked = p->conn_close = p->conn_keep = false;
 	buf_reset(&p->head);
@@ -74,6 +75,7 @@ void http1_init(struct http1_parser *p, enum http1_kind kind)
 	p->kind = kind;
 	p->head_request = false;
 	p->body = NULL;
+	p->n_interim = 0;
 	buf_init(&p->head, HTTP1_HEAD_MAX);
 	begin(p);
 }
@@ -86,6 +88,7 @@ void http1_done(struct http1_parser *p)
 void http1_next(struct http1_parser *p)
 {
 	p->head_request = false;
+	p->n_interim = 0;
 	begin(p);
 }
 
@@ -301,6 +304,10 @@ static void response_framing(struct http1_parser *p)
 static bool head_end(struct http1_parser *p)
 {
 	if (p->kind == HTTP1_RESPONSE && p->status < 200 && p->status != 101) {
+		if (++p->n_interim > HTTP1_INTERIM_MAX) {
+			fail(p, "too many interim answers");
+			return false;
+		}
 		begin(p);
 		return true;
 	}
@@ -347,6 +354,23 @@ static bool head_line(struct http1_parser *p, const char *s, size_t n)
 }
 
 /*
+ * Whether the answer begins as HTTP/1 does, so far: what speaks another
+ * protocol may never send a line's end.
+ */
+static bool magic(struct http1_parser *p, const char *data, size_t len)
+{
+	static const char text[] = "HTTP/1.";
+
+	while (len-- && p->n_magic < sizeof(text) - 1) {
+		if (*data++ != text[p->n_magic++]) {
+			fail(p, "not an HTTP/1 message");
+			return false;
+		}
+	}
+	return true;
+}
+
+/*
  * Invariant: head.data[0 .. head.len) then data[copied .. i) is the head so
  * far, and line_start is where the line that is not complete begins in it.
  */
@@ -356,6 +380,9 @@ static size_t feed_head(struct http1_parser *p, const char *data, size_t len)
 	const char *lf, *line;
 
 	while (p->state == HTTP1_HEAD && i < len) {
+		if (p->sub == SUB_START && p->kind == HTTP1_RESPONSE &&
+		    !magic(p, data + i, len - i))
+			return i;
 		lf = memchr(data + i, '\n', len - i);
 		n = (lf ? (size_t)(lf - data) + 1 : len) - i;
 		line_at = p->head.len + (i - copied);

@@ -24,7 +24,11 @@ enum http1_state {
 	HTTP1_ERROR,		/* sticky; error says why */
 };
 
-enum { HTTP1_HEAD_MAX = 16384, HTTP1_HEADERS_MAX = 64 };
+enum {
+	HTTP1_HEAD_MAX = 16384,
+	HTTP1_HEADERS_MAX = 64,
+	HTTP1_INTERIM_MAX = 32,		/* 1xx answers before the final one */
+};
 
 struct http1_slice {		/* into the parser's own head buffer */
 	uint32_t off, len;
@@ -56,6 +60,8 @@ struct http1_parser {
 	uint32_t line_start;	/* of the line being read, in head */
 	uint32_t line_len;	/* of a chunk's or trailer's line */
 	uint32_t trailer_len;	/* bytes of all trailers */
+	uint32_t n_interim;	/* 1xx heads before this one */
+	uint8_t n_magic;	/* bytes of "HTTP/1." seen */
 	int minor;		/* HTTP/1.minor */
 	bool has_te, te_chunked;	/* seen; chunked is the last coding */
 	bool conn_close, conn_keep;	/* options of Connection */
@@ -69,7 +75,8 @@ void http1_next(struct http1_parser *p);
 size_t http1_feed(struct http1_parser *p, const char *data, size_t len);
 /*
  * Strict where a lenient reader could be fooled: folded lines, spaces before
- * the colon, lengths that differ, a request with both a length and chunks.  A
+ * the colon, lengths that differ, a request with both a length and chunks.
+ * What is not HTTP/1 at all is an error at the first byte that shows it.  A
  * body's part that p->body has no room for is counted and dropped, and
  * p->body->overflow says so.  Status 101 is DONE: what follows is not HTTP.
  */

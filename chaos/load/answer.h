@@ -20,7 +20,10 @@ struct answer {
 	const char *head;
 	const struct http1_field *fields;
 	size_t n_fields;
-	/* KEEP_BODY: without framing, '\0'-terminated; NULL: not kept */
+	/*
+	 * KEEP_BODY: without framing, gzip and deflate decoded, and
+	 * '\0'-terminated; NULL: not kept.
+	 */
 	const char *body;
 	size_t body_len;
 	bool body_cut;		/* there was more than request.keep_body */

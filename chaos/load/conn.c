@@ -9,6 +9,7 @@
 
 #include "chaos/base/log.h"
 #include "chaos/base/mem.h"
+#include "chaos/load/inflate.h"
 
 enum {
 	READ_SIZE = 65536,
@@ -18,10 +19,11 @@ enum {
 /* An answer being read. */
 struct conn_reader {
 	struct http1_parser parser;
-	struct buf body;
+	struct buf body, decoded;
 };
 
 static loop_io_fn conn_ready;
+static loop_timer_fn conn_timer;
 
 void conn_host_init(struct conn_host *h, struct loop *loop,
 		    const struct endpoint *endpoints, conn_done_fn *done)
@@ -39,11 +41,20 @@ void conn_host_done(struct conn_host *h)
 	for (size_t i = 0; i < h->n_readers; i++) {
 		http1_done(&h->readers[i]->parser);
 		buf_done(&h->readers[i]->body);
+		buf_done(&h->readers[i]->decoded);
 		mem_free(h->readers[i]);
 	}
 	mem_free(h->readers);
 	mem_free(h->buf);
 	*h = (struct conn_host){ 0 };
+}
+
+static void body_ready(struct buf *body, size_t max)
+{
+	if (body->cap > BODY_POOLED)
+		buf_done(body);
+	buf_reset(body);
+	body->max = max;
 }
 
 /* They are shared: a user who thinks needs none. */
@@ -59,15 +70,16 @@ static struct conn_reader *reader_get(struct conn_host *h,
 		reader = mem_alloc(sizeof(*reader));
 		http1_init(&reader->parser, HTTP1_RESPONSE);
 		buf_init(&reader->body, 0);
+		buf_init(&reader->decoded, 0);
 	}
 	reader->parser.head_request = r->head;
 	reader->parser.body = NULL;
 	if (r->keep & REQUEST_KEEP_BODY) {
-		if (reader->body.cap > BODY_POOLED)
-			buf_done(&reader->body);
-		buf_reset(&reader->body);
-		reader->body.max = r->keep_body ? r->keep_body
-						: REQUEST_KEEP_BODY_MAX;
+		size_t max = r->keep_body ? r->keep_body
+					  : REQUEST_KEEP_BODY_MAX;
+
+		body_ready(&reader->body, max);
+		body_ready(&reader->decoded, max);
 		reader->parser.body = &reader->body;
 	}
 	return reader;
@@ -89,6 +101,18 @@ void conn_init(struct conn *c, struct conn_host *host)
 {
 	*c = (struct conn){ .host = host };
 	loop_io_init(&c->io, -1, "load connection", conn_ready, c);
+	loop_timer_init(&c->timer, "load connection", conn_timer, c);
+}
+
+/* For what it waits now; span in drill ns, 0: for ever. */
+static void timer_set(struct conn *c, nsec_t span)
+{
+	struct loop *loop = c->host->loop;
+
+	if (span > 0)
+		loop_timer_at(loop, &c->timer, loop_now(loop) + span);
+	else
+		loop_timer_stop(loop, &c->timer);
 }
 
 static void out_drop(struct conn *c)
@@ -100,6 +124,7 @@ static void out_drop(struct conn *c)
 
 static void drop(struct conn *c, bool reset)
 {
+	loop_timer_stop(c->host->loop, &c->timer);
 	if (c->io.fd >= 0) {
 		loop_io_set(c->host->loop, &c->io, 0, NULL);
 		if (reset)
@@ -195,6 +220,7 @@ static int start_sending(struct conn *c, const char *bytes, size_t len)
 	if (rc < 0)
 		return rc;
 	c->state = CONN_SENDING;
+	timer_set(c, c->request->first_byte_timeout);
 	if (sent == len) {
 		sent_all(c);
 		return 0;
@@ -229,6 +255,7 @@ static bool open_to(struct conn *c, const struct request *r,
 		return rc == 0;
 	}
 	c->state = CONN_CONNECTING;
+	timer_set(c, r->connect_timeout);
 	out_keep(c, bytes, len);
 	watch(c, LOOP_OUT);
 	return true;
@@ -275,6 +302,7 @@ static void connected(struct conn *c)
 		return;
 	}
 	c->state = CONN_SENDING;
+	timer_set(c, c->request->first_byte_timeout);
 	if (send_some(c, c->out, c->out_len, &sent) < 0) {
 		fail(c, LOAD_RESET, NULL);
 		return;
@@ -300,9 +328,30 @@ static void send_more(struct conn *c)
 		sent_all(c);
 }
 
+/* The body as the server meant it. False: it is broken. */
+static bool body_take(struct conn_reader *reader, struct answer *a)
+{
+	const struct buf *body = &reader->body;
+	size_t len;
+	const char *coding = http1_header(&reader->parser, "Content-Encoding",
+					  &len);
+
+	if (body->len && coding && inflate_knows(coding, len)) {
+		if (inflate_body(body->data, body->len, body->overflow,
+				 &reader->decoded) == INFLATE_BROKEN)
+			return false;
+		reader->decoded.overflow |= body->overflow;
+		body = &reader->decoded;
+	}
+	a->body = body->data ? body->data : "";
+	a->body_len = body->len;
+	a->body_cut = body->overflow;
+	return true;
+}
+
 static void answer_take(const struct conn *c, struct answer *a)
 {
-	const struct conn_reader *reader = c->reader;
+	struct conn_reader *reader = c->reader;
 	const struct http1_parser *p = &reader->parser;
 
 	a->status = p->status;
@@ -312,20 +361,18 @@ static void answer_take(const struct conn *c, struct answer *a)
 		a->fields = p->headers;
 		a->n_fields = p->n_headers;
 	}
-	if (c->request->keep & REQUEST_KEEP_BODY) {
-		a->body = reader->body.data ? reader->body.data : "";
-		a->body_len = reader->body.len;
-		a->body_cut = reader->body.overflow;
-	}
+	if (c->request->keep & REQUEST_KEEP_BODY && !body_take(reader, a))
+		*a = (struct answer){ .cause = LOAD_PROTOCOL,
+				      .why = "a broken gzip or deflate body",
+				      .body_seen = p->body_seen };
 }
 
-static void answered(struct conn *c, bool reusable)
+static void answered(struct conn *c)
 {
 	struct answer a = { 0 };
 
 	answer_take(c, &a);
-	if (reusable && c->state == CONN_READING &&
-	    c->reader->parser.keep_alive) {
+	if (c->state == CONN_READING && c->reader->parser.keep_alive) {
 		reader_put(c);
 		c->state = CONN_IDLE;
 		c->idle_mono = loop_mono(c->host->loop);
@@ -340,9 +387,9 @@ static void peer_closed(struct conn *c)
 	if (c->reader)
 		http1_eof(&c->reader->parser);
 	if (c->reader && c->reader->parser.state == HTTP1_DONE)
-		answered(c, false);
+		answered(c);
 	else
-		fail(c, LOAD_RESET, NULL);
+		fail(c, LOAD_RESET, c->reader ? c->reader->parser.error : NULL);
 }
 
 static void receive(struct conn *c)
@@ -362,14 +409,29 @@ static void receive(struct conn *c)
 		peer_closed(c);
 		return;
 	}
-	if (!c->reader)
+	if (!c->reader) {
 		c->reader = reader_get(h, c->request);
+		loop_timer_stop(h->loop, &c->timer);
+	}
 	p = &c->reader->parser;
 	used = http1_feed(p, h->buf, (size_t)n);
 	if (p->state == HTTP1_ERROR)
 		fail(c, LOAD_PROTOCOL, p->error);
+	else if (p->state == HTTP1_DONE && used < (size_t)n)
+		fail(c, LOAD_PROTOCOL, "bytes behind the answer's end");
 	else if (p->state == HTTP1_DONE)
-		answered(c, used == (size_t)n);
+		answered(c);
+}
+
+static void conn_timer(struct loop *loop, struct loop_timer *timer, void *arg)
+{
+	struct conn *c = arg;
+
+	(void)loop;
+	(void)timer;
+	fail(c, LOAD_TIMEOUT, c->state == CONN_CONNECTING
+				      ? "no connection in time"
+				      : "no answer's first byte in time");
 }
 
 static void conn_ready(struct loop *loop, struct loop_io *io, unsigned events,

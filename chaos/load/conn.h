@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One user's connection: one HTTP/1.1 exchange at a time, kept alive between
- * them.  It never waits and measures nothing but when the request was sent;
- * timeouts are its owner's.  A load thread owns all that is in here.
+ * them.  It never waits and measures nothing but when the request was sent; it
+ * keeps the request's timeouts for connect and first byte, the one for the
+ * whole is its owner's.  A load thread owns all that is in here.
  *
  *	closed → connecting → sending → reading → idle → sending …
  *
@@ -49,6 +50,7 @@ struct conn {
 	nsec_t sent;		/* drill ns; valid if has_sent */
 	nsec_t idle_mono;	/* since when it is idle */
 	bool has_sent;
+	struct loop_timer timer;	/* connect, then first byte */
 };
 
 void conn_host_init(struct conn_host *h, struct loop *loop,

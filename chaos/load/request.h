@@ -42,6 +42,9 @@ struct request {
 	size_t target;
 	unsigned keep;		/* enum request_keep, or'ed */
 	size_t keep_body;	/* bytes at most, with KEEP_BODY */
+	/* Drill ns, 0: none but the user's patience; either is `timeout`. */
+	nsec_t connect_timeout;		/* to have a connection */
+	nsec_t first_byte_timeout;	/* of the answer, once connected */
 	enum engine_id engine;	/* of the target */
 	bool head;		/* HEAD: its answer has no body */
 	bool sends_length;

@@ -110,7 +110,8 @@ static void ended(struct user *u, struct outcome o, nsec_t now)
 		.service = u->conn.has_sent ? now - u->conn.sent : -1,
 	};
 
-	if (o.kind == OUTCOME_FAILED && o.cause == LOAD_TIMEOUT)
+	if (o.kind == OUTCOME_FAILED && o.cause == LOAD_TIMEOUT &&
+	    times.response > u->group->conf->timeout)
 		times.response = u->group->conf->timeout;
 	if (o.kind == OUTCOME_FAILED && o.cause == LOAD_CONNECT)
 		u->not_before = now + drill_span_from_real(&w->args.clock,

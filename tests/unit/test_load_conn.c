@@ -145,8 +145,88 @@ static void says_which_rule_was_broken(void **state)
 	get(&w, &r, "/garbage");
 	assert_int_equal(w.answer.status, 0);
 	assert_int_equal(w.answer.cause, LOAD_PROTOCOL);
-	assert_string_equal(w.answer.why, "malformed status line");
+	assert_string_equal(w.answer.why, "not an HTTP/1 message");
 	assert_null(w.answer.body);
+	world_done(&w);
+}
+
+static void times_out_by_itself(void **state)
+{
+	const struct request slow = { .first_byte_timeout = 50 * NSEC_MS };
+	const struct request patient = { .first_byte_timeout = 10 * NSEC_SEC };
+	struct world w;
+	nsec_t from;
+
+	(void)state;
+	world_init(&w);
+	get(&w, &patient, "/slow/80");
+	assert_int_equal(w.answer.status, 200);
+	assert_false(loop_timer_is_set(&w.conn.timer));
+	from = clock_mono();
+	get(&w, &slow, "/hang");
+	assert_int_equal(w.answer.status, 0);
+	assert_int_equal(w.answer.cause, LOAD_TIMEOUT);
+	assert_string_equal(w.answer.why, "no answer's first byte in time");
+	assert_true(clock_mono() - from >= 50 * NSEC_MS);
+	assert_int_equal(w.conn.state, CONN_CLOSED);
+	world_done(&w);
+}
+
+/* A listener whose queue is full answers no SYN. */
+static void connects_in_time_or_not_at_all(void **state)
+{
+	const struct request r = { .connect_timeout = 50 * NSEC_MS };
+	struct world w;
+	struct addr any;
+	struct err err;
+	int listen_fd = -1, fds[8];
+
+	(void)state;
+	world_init(&w);
+	assert_int_equal(addr_parse("127.0.0.1:0", &any, &err), 0);
+	assert_int_equal(addr_listen(&any, 0, &listen_fd, &err), 0);
+	assert_int_equal(addr_local(listen_fd, &w.endpoint.addr), 0);
+	for (size_t i = 0; i < 8; i++)
+		(void)!addr_connect(&w.endpoint.addr, &fds[i], &err);
+	get(&w, &r, "/ok");
+	assert_int_equal(w.answer.cause, LOAD_TIMEOUT);
+	assert_string_equal(w.answer.why, "no connection in time");
+	for (size_t i = 0; i < 8; i++)
+		close(fds[i]);
+	close(listen_fd);
+	world_done(&w);
+}
+
+static void early_answer_to_a_large_request(void **state)
+{
+	enum { LARGE = 32 << 20 };
+	const struct request r = { 0 };
+	char *bytes = mem_zalloc(LARGE);
+	nsec_t deadline = clock_mono() + 10 * NSEC_SEC;
+	enum load_cause cause;
+	struct addr any;
+	struct err err;
+	struct world w;
+	int listen_fd = -1, fd;
+
+	(void)state;
+	world_init(&w);
+	assert_int_equal(addr_parse("127.0.0.1:0", &any, &err), 0);
+	assert_int_equal(addr_listen(&any, 8, &listen_fd, &err), 0);
+	assert_int_equal(addr_local(listen_fd, &w.endpoint.addr), 0);
+	assert_true(conn_request(&w.conn, &r, bytes, LARGE, &cause));
+	loop_turn(w.loop, NSEC_SEC);
+	assert_int_equal(w.conn.state, CONN_SENDING);
+	fd = accept(listen_fd, NULL, NULL);
+	assert_true(fd >= 0);
+	(void)!send(fd, "HTTP/1.1 413 X\r\nContent-Length: 0\r\n\r\n", 37, 0);
+	while (!w.answers && clock_mono() < deadline)
+		loop_turn(w.loop, 10 * NSEC_MS);
+	assert_int_equal(w.answer.status, 413);
+	assert_int_equal(w.conn.state, CONN_CLOSED);
+	close(fd);
+	close(listen_fd);
+	mem_free(bytes);
 	world_done(&w);
 }
 
@@ -157,6 +237,9 @@ int main(void)
 		cmocka_unit_test(keeps_headers_and_body),
 		cmocka_unit_test(says_where_a_body_was_cut),
 		cmocka_unit_test(says_which_rule_was_broken),
+		cmocka_unit_test(times_out_by_itself),
+		cmocka_unit_test(connects_in_time_or_not_at_all),
+		cmocka_unit_test(early_answer_to_a_large_request),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
