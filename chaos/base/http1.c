@@ -50,6 +50,9 @@ static void fail(struct http1_parser *p, const char *why)
 {
 	p->state = HTTP1_ERROR;
 	p->error = why;
+	/* Their lines may not have been copied into head. */
+	p->n_headers = 0;
+	p->method = p->target = (struct http1_slice){ 0 };
 }
 
 static void begin(struct http1_parser *p)

@@ -21,7 +21,7 @@ enum http1_state {
 	HTTP1_HEAD,		/* in the start line or the headers */
 	HTTP1_BODY,
 	HTTP1_DONE,		/* one message is complete */
-	HTTP1_ERROR,		/* sticky; error says why */
+	HTTP1_ERROR,		/* sticky; error says why; no headers */
 };
 
 enum {

@@ -12,7 +12,7 @@
 #include "chaos/base/rng.h"
 #include "tests/fuzz/fuzz.h"
 
-enum { SIZE_MAX_FUZZED = 4096 };
+enum { SIZE_MAX_FUZZED = 32768 };
 
 static void mutate(struct rng *rng, uint8_t *data, size_t *len)
 {

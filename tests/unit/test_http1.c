@@ -416,9 +416,31 @@ static void test_a_body_too_large_is_cut(void **state)
 	buf_done(&body);
 }
 
+/* Found by fuzz_http1: their slices lay behind what had been copied. */
+static void no_headers_of_a_head_that_is_too_large(void **state)
+{
+	static const char line[] = "HTTP/1.1 200 OK\r\n", field[] = "A: b\r\n";
+	static char text[HTTP1_HEAD_MAX + 64];
+	struct http1_parser p;
+	size_t len = sizeof(line) - 1;
+
+	(void)state;
+	memcpy(text, line, len);
+	for (int i = 0; i < 20; i++, len += sizeof(field) - 1)
+		memcpy(text + len, field, sizeof(field) - 1);
+	memset(text + len, 'x', sizeof(text) - len);
+	http1_init(&p, HTTP1_RESPONSE);
+	(void)http1_feed(&p, text, sizeof(text));
+	assert_int_equal(p.state, HTTP1_ERROR);
+	assert_string_equal(p.error, "head over 16 KiB");
+	assert_null(http1_header(&p, "A", &len));
+	http1_done(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(no_headers_of_a_head_that_is_too_large),
 		cmocka_unit_test(test_messages_in_any_pieces),
 		cmocka_unit_test(test_broken_messages_in_any_pieces),
 		cmocka_unit_test(test_headers_and_request_line),
