@@ -19,9 +19,9 @@ pom=$root/staging/kafka/pom.xml
 build_packages="gcc libc6-dev make cmake ninja-build pkg-config
 	libjansson-dev libmicrohttpd-dev zlib1g-dev libinih-dev libnl-3-dev
 	libnl-route-3-dev libpcre2-dev librdkafka-dev libpq-dev
-	libhiredis-dev libcmocka-dev"
+	libhiredis-dev libcurl4-openssl-dev libssl-dev libcmocka-dev"
 run_packages="redis-server postgresql iproute2 procps"
-test_packages="python3 curl user-mode-linux"
+test_packages="python3 curl user-mode-linux nginx-light openssl"
 java_packages="openjdk-17-jre-headless maven"
 
 say() { echo "setup: $*"; }
@@ -37,6 +37,8 @@ provided() {
 	pkg-config) have pkg-config ;;
 	python3) have python3 ;;
 	curl) have curl ;;
+	nginx-light) have nginx ;;
+	openssl) have openssl ;;
 	iproute2) have ip && have tc ;;
 	procps) have ps ;;
 	redis-server) have redis-server ;;

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "chaos/base/http1.h"
 #include "chaos/base/mem.h"
 #include "chaos/base/opt.h"
 #include "chaos/base/rng.h"
@@ -13,18 +12,6 @@
 /* Room for the user numbers of one [load] section. */
 #define USERS_APART UINT64_C(100000000)
 enum { USERS_MAX = 1000000 };
-
-struct target_conf {
-	char *url;
-};
-
-static const struct opt target_opts[] = {
-	{ .name = "url", .type = OPT_STR,
-	  .off = offsetof(struct target_conf, url), .flags = OPT_REQUIRED,
-	  .help = "http://HOST:PORT[/PREFIX], or a symbol such as staging:shop",
-	  .example = "staging:shop" },
-	OPT_END
-};
 
 struct group_conf {
 	int model, arrival;
@@ -68,11 +55,6 @@ static const struct opt group_opts[] = {
 	OPT_END
 };
 
-const struct section_spec load_target_section = {
-	.name = "target", .arg = "NAME", .many = true, .opts = target_opts,
-	.size = sizeof(struct target_conf),
-	.summary = "a service that journeys send requests to",
-};
 const struct section_spec load_journey_section = {
 	.name = "journey", .arg = "NAME", .many = true, .opts = journey_opts,
 	.size = sizeof(struct journey_conf), .templates = true,
@@ -114,35 +96,6 @@ int conf_api_use(struct load_conf *c, size_t api, bool beside, struct err *err)
 	return err_set(err, -EEXIST, "API '%s' cannot be both of requests and "
 		       "of an await, a poll or a group: give it a name of its "
 		       "own", c->apis[api]);
-}
-
-static void target_read(const struct scenario_section *s,
-			struct load_target *ret, struct errs *errs)
-{
-	struct target_conf conf = { 0 };
-	struct http1_url url;
-	struct err err;
-
-	scenario_fill(s, target_opts, &conf, errs);
-	*ret = (struct load_target){
-		.name = mem_strdup(s->arg ? s->arg : ""),
-		.url = mem_strdup(conf.url ? conf.url : ""),
-		.section = s,
-	};
-	opt_done(target_opts, &conf);
-	if (strncmp(ret->url, "link:", 5) == 0)
-		scenario_error(s, "url", errs,
-			       "a link is an address and no URL: write "
-			       "http://%s",
-			       ret->url);
-	if (!*ret->url || symbols_is(ret->url))
-		return;
-	if (http1_url_parse(ret->url, &url, &err) < 0)
-		scenario_error(s, "url", errs, "%s", err.msg);
-	else if (url.tls)
-		scenario_error(s, "url", errs,
-			       "'%s': the load engine speaks plain HTTP only",
-			       ret->url);
 }
 
 static size_t journey_find(const struct load_conf *c, const char *name)
@@ -284,10 +237,8 @@ void load_conf_free(struct load_conf *c)
 {
 	if (!c)
 		return;
-	for (size_t i = 0; i < c->n_targets; i++) {
-		mem_free(c->targets[i].name);
-		mem_free(c->targets[i].url);
-	}
+	for (size_t i = 0; i < c->n_targets; i++)
+		target_done(&c->targets[i]);
 	for (size_t i = 0; i < c->n_journeys; i++)
 		journey_done(&c->journeys[i]);
 	for (size_t i = 0; i < c->n_groups; i++) {

@@ -11,14 +11,10 @@
 #include "chaos/load/inspect.h"
 #include "chaos/load/load.h"
 #include "chaos/load/stages.h"
+#include "chaos/load/target.h"
 #include "chaos/load/template.h"
 
 enum { LOAD_APIS_MAX = 64 };	/* load_final.censored, users' masks */
-
-struct load_target {
-	char *name, *url;
-	const struct scenario_section *section;
-};
 
 /* An await or a poll: the request is repeated until the condition holds. */
 struct load_follow {

@@ -31,7 +31,10 @@ struct conn_host {
 	struct conn_reader **readers;	/* free ones */
 	size_t n_readers, cap_readers;
 	uint64_t connects, emfile, eaddrnotavail;
-	uint64_t open, open_max;
+	uint64_t open, open_max;	/* connections */
+	uint64_t pairs, pairs_max;	/* of descriptors, libcurl's own */
+	const struct allow *allow;	/* NULL: all was checked */
+	struct curl_host *curl;	/* engine_curl's; NULL: unused */
 };
 
 enum conn_state {
@@ -51,6 +54,7 @@ struct conn {
 	nsec_t idle_mono;	/* since when it is idle */
 	bool has_sent;
 	struct loop_timer timer;	/* connect, then first byte */
+	struct curl_user *curl;	/* engine_curl's; NULL: unused */
 };
 
 void conn_host_init(struct conn_host *h, struct loop *loop,

@@ -20,16 +20,18 @@ void followers_init(struct followers *fs, struct worker *w)
 {
 	*fs = (struct followers){ .worker = w };
 	conn_host_init(&fs->host, w->loop, w->args.endpoints, own_answered);
+	fs->host.allow = w->args.allow;
 }
 
 void followers_done(struct followers *fs)
 {
 	for (size_t i = 0; i < fs->n; i++) {
-		engine_close(&fs->v[i]->own);
+		engine_free(&fs->v[i]->own);
 		buf_done(&fs->v[i]->bytes);
 		mem_free(fs->v[i]);
 	}
 	mem_free(fs->v);
+	engine_host_done(&fs->host);
 	conn_host_done(&fs->host);
 	*fs = (struct followers){ 0 };
 }

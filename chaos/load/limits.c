@@ -53,11 +53,11 @@ static uint64_t ports_there(void)
 	return hi - lo + 1;
 }
 
-int limits_read(struct limits *ret, uint64_t connections, uint64_t ports,
-		struct err *err)
+int limits_read(struct limits *ret, uint64_t users, uint64_t fds,
+		uint64_t ports, struct err *err)
 {
 	struct limits l = { .fds_used = fds_used(), .ports = ports_there() };
-	uint64_t wanted = (uint64_t)((double)(l.fds_used + connections) /
+	uint64_t wanted = (uint64_t)((double)(l.fds_used + fds) /
 				     FULL) + 2;
 
 	l.fds = fds_limit(wanted);
@@ -66,7 +66,7 @@ int limits_read(struct limits *ret, uint64_t connections, uint64_t ports,
 			       "%" PRIu64 " users need %" PRIu64
 			       " descriptors and the limit is %" PRIu64
 			       ": raise it with 'ulimit -n %" PRIu64 "'",
-			       connections, wanted, l.fds, wanted);
+			       users, wanted, l.fds, wanted);
 	if ((double)ports > FULL * (double)l.ports)
 		return err_set(err, -EADDRNOTAVAIL,
 			       "%" PRIu64 " users of one target and only %"

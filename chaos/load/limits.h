@@ -15,10 +15,11 @@ struct limits {
 
 /*
  * Reads them, and raises the soft limit of descriptors towards the hard one as
- * far as so many connections need.  Fails if they would use 80 % of either;
- * ports: connections to one target by TCP.  May block (files of /proc).
+ * far as so many users need, who open so many fds.  Fails if they would use
+ * 80 % of either; ports: connections to one target by TCP.  May block (files of
+ * /proc).
  */
-int limits_read(struct limits *ret, uint64_t connections, uint64_t ports,
-		struct err *err) MUST_CHECK;
+int limits_read(struct limits *ret, uint64_t users, uint64_t fds,
+		uint64_t ports, struct err *err) MUST_CHECK;
 
 #endif

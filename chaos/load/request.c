@@ -9,6 +9,7 @@
 
 #include "chaos/base/http1.h"
 #include "chaos/base/mem.h"
+#include "chaos/load/engine.h"
 
 static const nsec_t REACH_REAL = 3 * NSEC_SEC;
 
@@ -56,17 +57,20 @@ int endpoint_resolve(const struct load_target *target,
 		text = mem_strdup(target->url);
 	if (rc == 0)
 		rc = http1_url_parse(text, &url, err);
-	if (rc == 0 && url.tls)
-		rc = err_set(err, -EPROTONOSUPPORT,
-			     "'%s': the load engine speaks plain HTTP only",
-			     text);
+	if (rc == 0)
+		rc = target_check_url(target, &url, err);
 	if (rc == 0)
 		rc = url_resolve(&url, &ep, err);
 	if (rc == 0)
 		rc = allow_connect(allow, &ep.addr, err);
+	if (rc == 0) {
+		ep.engine = target_engine(target, &url);
+		prefix_set(&ep, url.path);
+	}
+	if (rc == 0 && engine_table[ep.engine]->prepare)
+		rc = engine_table[ep.engine]->prepare(&ep, target, &url, err);
 	if (rc < 0)
 		return err_prefix(err, "[target %s]", target->name);
-	prefix_set(&ep, url.path);
 	*ret = ep;
 	return 0;
 }

@@ -9,18 +9,21 @@
 #include "chaos/base/addr.h"
 #include "chaos/load/conf.h"
 
-/* What carries a target's requests: engine_table's rows. */
-enum engine_id { ENGINE_EPOLL, ENGINES };
+struct curl_target;
 
 /* A [target], resolved and allowed. */
 struct endpoint {
 	struct addr addr;
 	enum engine_id engine;
+	struct curl_target *curl;	/* ENGINE_CURL's */
 	char host[300];		/* Host header: "127.0.0.1:8080" */
 	char prefix[1024];	/* of the URL's path; "" or "/x" */
 };
 
-/* Expands symbols, resolves (blocks: DNS), checks against allow. */
+/*
+ * Expands symbols, resolves (blocks: DNS), checks against allow, and has the
+ * target's engine prepare it: engine_release() frees that.
+ */
 int endpoint_resolve(const struct load_target *target,
 		     const struct symbols *symbols, const struct allow *allow,
 		     struct endpoint *ret, struct err *err) MUST_CHECK;

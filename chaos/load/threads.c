@@ -14,6 +14,7 @@
 
 #include "chaos/base/log.h"
 #include "chaos/base/mem.h"
+#include "chaos/load/engine.h"
 #include "chaos/load/limits.h"
 #include "chaos/load/worker.h"
 
@@ -159,7 +160,7 @@ static void add_worker(struct load_final *f, const struct worker *w)
 static void final_make(const struct run *run, struct load_final *f)
 {
 	struct hist *lag = hist_new();
-	uint64_t open = 0;
+	uint64_t open = 0, pairs = 0;
 
 	f->n_users = run->args.conf->n_apis * LOAD_PHASES;
 	f->users = mem_calloc(f->n_users, sizeof(*f->users));
@@ -168,10 +169,12 @@ static void final_make(const struct run *run, struct load_final *f)
 		hist_merge(lag, run->workers[k].stats.send_lag);
 		open += run->workers[k].host.open_max +
 			run->workers[k].followers.host.open_max;
+		pairs += run->workers[k].host.pairs_max +
+			 run->workers[k].followers.host.pairs_max;
 	}
 	f->send_lag_p99 = hist_percentile(lag, 99);
 	f->send_lag_max = hist_max(lag);
-	f->fd_share = (double)(run->limits.fds_used + open) /
+	f->fd_share = (double)(run->limits.fds_used + open + 2 * pairs) /
 		      (double)run->limits.fds;
 	/* As if all were to one target; what is in TIME_WAIT shows as */
 	/* EADDRNOTAVAIL only. */
@@ -227,8 +230,8 @@ static int targets_resolve(struct run *run, struct err *err)
 					  err);
 
 		if (rc == 0)
-			rc = endpoint_reach(&run->endpoints[i],
-					    &c->targets[i], err);
+			rc = engine_table[run->endpoints[i].engine]->reach(
+				&run->endpoints[i], &c->targets[i], err);
 		if (rc < 0)
 			return rc;
 	}
@@ -241,6 +244,7 @@ static int workers_init(struct run *run, struct err *err)
 		.conf = run->args.conf,
 		.requests = run->requests,
 		.endpoints = run->endpoints,
+		.allow = run->args.allow,
 		.clock = run->args.clock,
 		.seed = run->args.seed,
 		.from = run->args.from,
@@ -270,17 +274,23 @@ static int threads_open(const struct load_args *args, void **ret,
 {
 	uint64_t users = (uint64_t)ceil(load_conf_max_users(args->conf));
 	struct run *run = mem_zalloc(sizeof(*run));
-	uint64_t ports = 0;
+	uint64_t ports = 0, fds = 0;
 	int rc;
 
 	run->refs = 1;
 	run->args = *args;
 	rc = targets_resolve(run, err);
-	for (size_t i = 0; rc == 0 && i < args->conf->n_targets; i++)
-		if (addr_port(&run->endpoints[i].addr) != 0)
+	for (size_t i = 0; rc == 0 && i < args->conf->n_targets; i++) {
+		const struct endpoint *ep = &run->endpoints[i];
+		uint64_t n = users * engine_table[ep->engine]->fds;
+
+		if (addr_port(&ep->addr) != 0)
 			ports = users;
+		if (n > fds)
+			fds = n;
+	}
 	if (rc == 0)
-		rc = limits_read(&run->limits, users, ports, err);
+		rc = limits_read(&run->limits, users, fds, ports, err);
 	if (rc == 0) {
 		run->requests = requests_new(args->conf, run->endpoints);
 		rc = workers_init(run, err);
@@ -358,6 +368,7 @@ static void threads_free(void *load)
 	for (unsigned k = 0; k < run->n_workers; k++)
 		worker_done(&run->workers[k]);
 	requests_free(run->requests, run->args.conf->n_requests);
+	engine_release(run->endpoints, run->args.conf->n_targets);
 	mem_free(run->endpoints);
 	mem_free(run->workers);
 	mem_free(run->last_second);

@@ -32,7 +32,7 @@ void user_free(struct user *u)
 {
 	if (!u)
 		return;
-	engine_close(&u->conn);
+	engine_free(&u->conn);
 	captured_done(&u->captured);
 	mem_free(u);
 }

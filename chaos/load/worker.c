@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 
 #include "chaos/base/mem.h"
+#include "chaos/load/engine.h"
 
 /* How often users join and leave while a ramp is on. */
 static const nsec_t RAMP_REAL = 10 * NSEC_MS;
@@ -312,6 +313,7 @@ int worker_init(struct worker *w, const struct worker_args *args,
 		return rc;
 	loop_set_clock(w->loop, &args->clock);
 	conn_host_init(&w->host, w->loop, args->endpoints, user_answered);
+	w->host.allow = args->allow;
 	stats_init(&w->stats, args->conf->n_apis, args->from);
 	followers_init(&w->followers, w);
 	w->stats.beside = args->conf->beside;
@@ -338,6 +340,7 @@ void worker_done(struct worker *w)
 	}
 	mem_free(w->groups);
 	followers_done(&w->followers);
+	engine_host_done(&w->host);
 	conn_host_done(&w->host);
 	stats_done(&w->stats);
 	buf_done(&w->out);

@@ -30,6 +30,7 @@ struct worker_args {
 	const struct load_conf *conf;
 	const struct request *requests;
 	const struct endpoint *endpoints;
+	const struct allow *allow;	/* NULL: no more connects are checked */
 	struct drill_clock clock;
 	uint64_t seed;
 	unsigned index, threads;

@@ -139,7 +139,7 @@ static void all_mistakes_at_once(void **state)
 
 	(void)state;
 	read_text(&r, "[target a]\n"
-		      "url = https://127.0.0.1:1\n"		/* 2 */
+		      "url = link:db\n"			/* 2 */
 		      "[target b]\n"
 		      "url = 127.0.0.1\n"			/* 4 */
 		      "[journey x]\n"
@@ -168,7 +168,7 @@ static void all_mistakes_at_once(void **state)
 		      "journeys = z\n"
 		      "[load n]\n"
 		      "stages = 1s\n");				/* 30 */
-	assert_true(has_error(&r, 2, "plain HTTP"));
+	assert_true(has_error(&r, 2, "an address and no URL"));
 	assert_true(has_error(&r, 4, "127.0.0.1"));
 	assert_true(has_error(&r, 6, "unknown target 'c'"));
 	assert_true(has_error(&r, 7, "below the request"));

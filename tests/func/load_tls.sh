@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+# HTTPS and HTTP/2 against nginx: what was sent is what its log has, whatever the
+# version; certificates are what the target's keys say.
+PYTHONPATH=$(dirname "$0")/../lib exec python3 - "$1" <<'PY'
+from tlstest import *
+
+g = Tls(sys.argv[1])
+certs = Certificates(g.dir)
+certs.make("server")
+certs.make("named", "DNS:shop.test")
+certs.make("client")
+certs.make("expired", days="0")
+BASE = "location / { return 200 " + "x" * 1000 + "; } " \
+       "location = /gone { return 409 sold; } "
+CERT = "ssl_certificate {0}.pem; ssl_certificate_key {0}.key; "
+nginx = Nginx(g.dir, *(BASE + s for s in (
+    "listen PORT ssl http2; " + CERT.format("server"),
+    "listen PORT http2;",
+    "listen PORT ssl http2; ssl_verify_client on; ssl_client_certificate "
+    "ca.pem; " + CERT.format("server"),
+    "listen PORT ssl; " + CERT.format("named"),
+    "listen PORT ssl; " + CERT.format("expired"))))
+tls, h2c, wants_client, named, expired = nginx.ports
+HTTPS = f"https://127.0.0.1:{tls}"
+
+
+def counts(what, protocol, users, connects, *args, **more):
+    """Every request is in the log once, in this version; connects: how many."""
+    nginx.forget()
+    row, audit = g.load(*args, users=users, **more)
+    if not row:
+        return check(what, False, g.said)
+    seen = nginx.lines()
+    other = [l for l in seen if l.split()[1] != protocol]
+    check(f"{what}: answered", row["ok"] == row["requests"] > 20, row)
+    check(f"{what}: the log has each request",
+          until(lambda: len(nginx.lines()) == audit["requests"], what),
+          f"{audit['requests']} sent, {len(seen)} seen")
+    check(f"{what}: {protocol}", not other, other[:3])
+    check(f"{what}: connections", audit["connects"] == connects, audit)
+    return row
+
+
+counts("h1", "HTTP/1.1", 4, 4, HTTPS, "ca = ca.pem")
+counts("h1 POST", "HTTP/1.1", 2, 2, HTTPS, "ca = ca.pem",
+       step="POST /post")
+check("h1 POST: as it was asked",
+      set(nginx.lines()) == {"- HTTP/1.1 POST /post 200"},
+      set(nginx.lines()))
+counts("h2", "HTTP/2.0", 4, 4, HTTPS, "ca = ca.pem\nhttp = 2")
+counts("h2 shared", "HTTP/2.0", 10, 2, HTTPS,
+       "ca = ca.pem\nhttp = 2\nstreams = 5")
+counts("h2c", "HTTP/2.0", 4, 4, f"http://127.0.0.1:{h2c}",
+       "http = 2-prior-knowledge")
+counts("h2c shared", "HTTP/2.0", 10, 1, f"http://127.0.0.1:{h2c}",
+       "http = 2-prior-knowledge\nstreams = 64")
+counts("a client's certificate", "HTTP/1.1", 2, 2,
+       f"https://127.0.0.1:{wants_client}",
+       "ca = ca.pem\ncert = client.pem\nkey = client.key")
+counts("a name of its own", "HTTP/1.1", 2, 2, f"https://127.0.0.1:{named}",
+       "ca = ca.pem\nsni = shop.test")
+check("the server heard the name",
+      {l.split()[0] for l in nginx.lines()} == {"shop.test"},
+      nginx.lines()[:3])
+counts("not verified", "HTTP/1.1", 2, 2, HTTPS, "verify = no")
+
+row, _ = g.load(HTTPS, "ca = ca.pem\nhttp = 2", step="GET /gone")
+check("a status is an outcome", row and row["business"] == row["requests"] > 0,
+      row or g.said)
+row, _ = g.load(f"https://127.0.0.1:{wants_client}", "ca = ca.pem")
+check("no certificate: nginx says 400", row and row["client"] > 0,
+      row or g.said)
+
+g.refused("a server that nobody trusts", ["unable to get local issuer",
+                                          "other-ca.pem"],
+          HTTPS, "ca = other-ca.pem")
+g.refused("a certificate for another name", ["no alternative certificate"],
+          f"https://127.0.0.1:{named}", "ca = ca.pem")
+g.refused("an expired certificate", ["expired"],
+          f"https://127.0.0.1:{expired}", "ca = ca.pem")
+g.refused("no HTTP/2 there", ["speaks no HTTP/2", "http = 1.1"],
+          f"https://127.0.0.1:{named}",
+          "ca = ca.pem\nsni = shop.test\nhttp = 2")
+g.refused("no TLS there", ["no TLS with", f":{h2c}"],
+          f"https://127.0.0.1:{h2c}", "ca = ca.pem")
+nginx.forget()
+g.refused("files are read before the run",
+          [":10: no certificates in", "nothere.pem", "No such file"],
+          HTTPS, "ca = nothere.pem")
+g.refused("a key that is another's", [":12:", "is not the certificate's"],
+          HTTPS, "ca = ca.pem\ncert = client.pem\nkey = server.key")
+g.refused("keys of TLS without it", [":9:", "are for https://"],
+          f"http://127.0.0.1:{h2c}", "sni = x")
+check("nothing was sent for all these", nginx.lines() == [], nginx.lines())
+finish()
+PY
