@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "chaos/base/json.h"
+#include "chaos/report/events.h"
 #include "chaos/report/model.h"
 
 static const char *const phases[] = { "baseline", "fault", "recovery", "all" };
@@ -36,6 +37,14 @@ static void add_counts(json_t *o, const json_t *line)
 		add_to(failed, key, json_number_value(v));
 }
 
+static void add_number(json_t *o, const char *key, const struct hist *h,
+		       double ns)
+{
+	json_object_set_new(o, key,
+			    h && hist_count(h) ? json_real(ns / 1e6)
+					       : json_null());
+}
+
 static json_t *percentiles(const struct hist *h)
 {
 	static const struct {
@@ -46,26 +55,17 @@ static json_t *percentiles(const struct hist *h)
 	json_t *o = json_object();
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		json_object_set_new(
-			o, rows[i].name,
-			h && hist_count(h)
-				? json_real((double)hist_percentile(
-						    h, rows[i].p) /
-					    1e6)
-				: json_null());
-	json_object_set_new(o, "max",
-			    h && hist_count(h)
-				    ? json_real((double)hist_max(h) / 1e6)
-				    : json_null());
+		add_number(o, rows[i].name, h,
+			   h ? (double)hist_percentile(h, rows[i].p) : 0);
+	add_number(o, "min", h, h ? (double)hist_min(h) : 0);
+	add_number(o, "mean", h, h ? hist_mean(h) : 0);
+	add_number(o, "max", h, h ? (double)hist_max(h) : 0);
 	return o;
 }
 
-/* A phase's histogram, or for "all" the sum of the phases'. */
-static json_t *times(const struct facts *f, const char *api, const char *phase,
-		     const char *what)
+static void add_times(const struct facts *f, const char *api,
+		      const char *phase, const char *what, struct hist *sum)
 {
-	struct hist *sum = hist_new();
-	json_t *o;
 	char tag[160];
 
 	for (size_t i = 0; i < 3; i++) {
@@ -79,19 +79,70 @@ static json_t *times(const struct facts *f, const char *api, const char *phase,
 		if (h)
 			hist_merge(sum, h);
 	}
+}
+
+/* A phase's histogram, or for "all" the sum of the phases'. */
+json_t *report_times(const struct facts *f, const json_t *apis,
+		     const char *phase, const char *what)
+{
+	struct hist *sum = hist_new();
+	json_t *o, *api;
+	size_t i;
+
+	json_array_foreach(apis, i, api)
+		add_times(f, json_string_value(api), phase, what, sum);
 	o = percentiles(sum);
 	hist_free(sum);
 	return o;
 }
 
-static double span_of(double first, double last)
+static json_t *times(const struct facts *f, const char *api, const char *phase,
+		     const char *what)
 {
-	return last >= first ? last - first + 1 : 0;
+	json_t *one = json_pack("[s]", api);
+	json_t *o = report_times(f, one, phase, what);
+
+	json_decref(one);
+	return o;
+}
+
+/* When traffic was told to end, or the last of it that is known. */
+static double end_of(const struct facts *f)
+{
+	double last = NAN;
+	json_t *e;
+	size_t i;
+
+	json_array_foreach(f->events, i, e)
+		if (strcmp(json_str(e, "ev", ""), "state") == 0 &&
+		    strcmp(json_str(e, "to", ""), "reverting") == 0)
+			return json_num(e, "t", NAN);
+	json_array_foreach(f->apis, i, e)
+		last = fmax(isnan(last) ? -INFINITY : last,
+			    json_num(e, "t", 0) + 1);
+	return last;
+}
+
+/* Seconds of a phase: of an early end only those that there were. */
+static double span_of(const struct facts *f, const char *phase)
+{
+	double first = facts_milestone(f, MS_FIRST_ACTION), end = end_of(f);
+	double from = -json_num(f->run, "lead_in_s", 0), to = end;
+
+	if (strcmp(phase, "baseline") == 0)
+		to = fmin(0, end);
+	else if (strcmp(phase, "fault") == 0)
+		to = isnan(first) ? end : first;
+	if (strcmp(phase, "fault") == 0)
+		from = 0;
+	else if (strcmp(phase, "recovery") == 0)
+		from = first;
+	return to > from ? to - from : 0;
 }
 
 static json_t *one(const struct facts *f, const char *api, const char *phase)
 {
-	double first = INFINITY, last = -INFINITY, span;
+	double span = span_of(f, phase);
 	json_t *o = json_pack("{s:s,s:s,s:i,s:i,s:{},s:i,s:i}", "name", api,
 			      "phase", phase, "requests", 0, "ok", 0,
 			      "failed", "client", 0, "business", 0);
@@ -102,15 +153,13 @@ static json_t *one(const struct facts *f, const char *api, const char *phase)
 	size_t i;
 
 	json_array_foreach(f->apis, i, line) {
-		if (strcmp(json_str(line, "api", ""), api) != 0 ||
-		    !is_phase(line, phase))
+		if (strcmp(json_str(line, "api", ""), api) != 0)
 			continue;
-		add_counts(o, line);
-		beside = facts_beside(line);
-		first = fmin(first, json_num(line, "t", 0));
-		last = fmax(last, json_num(line, "t", 0));
+		beside |= facts_beside(line);
+		if (is_phase(line, phase))
+			add_counts(o, line);
 	}
-	span = span_of(first, last);
+	json_object_set_new(o, "seconds", json_real(span));
 	json_object_set_new(o, "rps",
 			    json_real(span > 0 ? json_num(o, "requests", 0) /
 							 span

@@ -69,15 +69,34 @@ static void read_lines(struct facts *f, const char *dir, const char *name)
 	buf_done(&text);
 }
 
-static struct hist *hist_of(struct facts *f, const char *tag)
+static size_t hist_of(struct facts *f, const char *tag)
 {
 	for (size_t i = 0; i < f->n_hists; i++)
 		if (strcmp(f->hists[i].tag, tag) == 0)
-			return f->hists[i].h;
+			return i;
 	(void)mem_grow(f->hists, f->n_hists, f->cap_hists);
 	snprintf(f->hists[f->n_hists].tag, sizeof(f->hists[0].tag), "%s", tag);
 	f->hists[f->n_hists].h = hist_new();
-	return f->hists[f->n_hists++].h;
+	return f->n_hists++;
+}
+
+static void add_interval(struct facts *f, const char *tag, double t,
+			 const struct hist *h)
+{
+	size_t index = hist_of(f, tag), len = strlen(tag);
+
+	hist_merge(f->hists[index].h, h);
+	if (len < 9 || strcmp(tag + len - 9, "/response") != 0 ||
+	    !hist_count(h))
+		return;
+	(void)mem_grow(f->intervals, f->n_intervals, f->cap_intervals);
+	f->intervals[f->n_intervals++] = (struct facts_interval){
+		.t = t, .hist = index,
+		.p50 = (double)hist_percentile(h, 50) / NSEC_SEC,
+		.p95 = (double)hist_percentile(h, 95) / NSEC_SEC,
+		.p99 = (double)hist_percentile(h, 99) / NSEC_SEC,
+		.max = (double)hist_max(h) / NSEC_SEC,
+	};
 }
 
 static void read_hlog(struct facts *f, const char *dir)
@@ -102,7 +121,7 @@ static void read_hlog(struct facts *f, const char *dir)
 					  &length, one, NULL)
 			 : -EINVAL;
 		if (rc > 0)
-			hist_merge(hist_of(f, tag), one);
+			add_interval(f, tag, start, one);
 		broken += rc < 0;
 		end = end ? end + 1 : line + strlen(line);
 	}
@@ -168,6 +187,7 @@ void facts_done(struct facts *f)
 	for (size_t i = 0; i < f->n_hists; i++)
 		hist_free(f->hists[i].h);
 	mem_free(f->hists);
+	mem_free(f->intervals);
 	scenario_free(f->sc);
 	*f = (struct facts){ 0 };
 }

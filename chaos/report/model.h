@@ -18,6 +18,13 @@ struct facts_hist {
 	struct hist *h;
 };
 
+/* The response times of one tag in one interval. */
+struct facts_interval {
+	double t;
+	size_t hist;		/* index of the tag */
+	double p50, p95, p99, max;	/* seconds */
+};
+
 struct facts {
 	json_t *events;		/* every line of events.jsonl, in order */
 	json_t *apis, *gauges;	/* series.jsonl by kind, in order */
@@ -25,11 +32,15 @@ struct facts {
 	const json_t *run;	/* the run event; borrowed from events */
 	struct facts_hist *hists;
 	size_t n_hists, cap_hists;
+	struct facts_interval *intervals;
+	size_t n_intervals, cap_intervals;
 	struct scenario *sc;	/* as run; NULL: not readable */
 };
 
 struct report {
 	json_t *root;		/* DESIGN 11's schema; the model itself */
+	struct report_second *seconds;
+	size_t n_seconds;
 	int exit;
 };
 
@@ -48,10 +59,22 @@ double facts_failed(const json_t *line, const char *cause);
 /* A series line of an await's or a poll's time: no part of any sum. */
 bool facts_beside(const json_t *line);
 
+/* seconds.c: series and latencies side by side; its names are f's own. */
+struct report_second *report_seconds_of(const struct facts *f, size_t *ret_n);
+void report_seconds_free(struct report_second *v, size_t n);
+
 /* Each gives a new reference. */
 json_t *report_milestones(const struct facts *f);
 json_t *report_measures(const struct facts *f);
 json_t *report_apis(const struct facts *f);
+/* percentiles of these APIs together; what: "response" or "service" */
+json_t *report_times(const struct facts *f, const json_t *apis,
+		     const char *phase, const char *what);
+/* traffic.c: all APIs together by phase, but those beside; apis: the rows. */
+json_t *report_totals(const struct facts *f, const json_t *apis);
+json_t *report_causes(const json_t *apis);
+json_t *report_checks(const struct facts *f);
+json_t *report_changes(const struct facts *f);
 json_t *report_faults(const struct facts *f);
 json_t *report_alerts(const struct facts *f);
 json_t *report_steps(const struct facts *f);

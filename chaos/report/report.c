@@ -65,6 +65,16 @@ static json_t *phases_part(const struct facts *f)
 	return array;
 }
 
+static void report_traffic(const struct facts *f, json_t *load)
+{
+	const json_t *apis = json_object_get(load, "apis");
+
+	json_object_set_new(load, "totals", report_totals(f, apis));
+	json_object_set_new(load, "causes", report_causes(apis));
+	json_object_set_new(load, "checks", report_checks(f));
+	json_object_set_new(load, "changes", report_changes(f));
+}
+
 static json_t *build(const struct facts *f, int *ret_exit)
 {
 	json_t *root = json_object(), *because = json_array(), *load;
@@ -73,6 +83,7 @@ static json_t *build(const struct facts *f, int *ret_exit)
 
 	load = json_pack("{s:o,s:o}", "audit", report_audit(f, because), "apis",
 			 report_apis(f));
+	report_traffic(f, load);
 	json_object_set_new(root, "schema", json_string("gameday.report/1"));
 	json_object_set_new(root, "run", run_part(f, because));
 	json_object_set_new(root, "milestones", milestones);
@@ -104,6 +115,7 @@ int report_load(const char *run_dir, const struct section_spec *const *specs,
 		return rc;
 	r = mem_zalloc(sizeof(*r));
 	r->root = build(&f, &r->exit);
+	r->seconds = report_seconds_of(&f, &r->n_seconds);
 	json_object_set_new(r->root, "run_dir", json_string(run_dir));
 	facts_done(&f);
 	*ret = r;
@@ -115,7 +127,14 @@ void report_free(struct report *r)
 	if (!r)
 		return;
 	json_decref(r->root);
+	report_seconds_free(r->seconds, r->n_seconds);
 	mem_free(r);
+}
+
+size_t report_seconds(const struct report *r, const struct report_second **ret)
+{
+	*ret = r->seconds;
+	return r->n_seconds;
 }
 
 int report_exit(const struct report *r)

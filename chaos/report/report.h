@@ -7,6 +7,7 @@
 #define GD_REPORT_REPORT_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "chaos/base/err.h"
@@ -23,6 +24,19 @@ int report_load(const char *run_dir, const struct section_spec *const *specs,
 void report_free(struct report *r);
 int report_exit(const struct report *r);	/* DESIGN 7's exit code */
 const json_t *report_json(const struct report *r);	/* DESIGN 11's schema */
+
+/* One API and phase in one drill second, for charts and comparisons. */
+struct report_second {
+	int64_t t;
+	char *api;
+	const char *phase;	/* "baseline", "fault", "recovery" */
+	bool beside;		/* followed beside the users */
+	double due, ok, client, business, failed;
+	/* Of what was answered in it, seconds from the intended start; NaN. */
+	double p50, p95, p99, max;
+};
+/* By time; the report's own. */
+size_t report_seconds(const struct report *r, const struct report_second **ret);
 
 struct report_writer {
 	const char *name;	/* "text", "json" */

@@ -8,20 +8,8 @@
 #include "chaos/base/mem.h"
 #include "chaos/base/units.h"
 #include "chaos/report/report.h"
-
-/* "14:02:30" where the scenario labels T+0, else "2:30". */
-static const char *at_text(const json_t *root, double t_s, char *dst)
-{
-	const char *label = json_str(root, "run/clock", "");
-	nsec_t t, base;
-
-	if (isnan(t_s))
-		return "-";
-	t = (nsec_t)llround(t_s) * NSEC_SEC;
-	if (!label[0] || units_clock(label, &base, NULL) < 0)
-		return units_fmt_mmss(dst, t);
-	return units_fmt_clock(dst, base + t);
-}
+#include "chaos/report/text.h"
+#include "chaos/report/writers.h"
 
 static const char *span_text(double t_s, char *dst)
 {
@@ -113,7 +101,7 @@ static const char *last_part(const json_t *root, char *dst, size_t size)
 			continue;
 		last = t;
 		snprintf(dst, size, "last to come: %s (%s)", parts[i].text,
-			 at_text(root, t, at));
+			 text_at(root, t, at));
 	}
 	if (last > traffic && !isnan(traffic)) {
 		size_t used = strlen(dst);
@@ -147,8 +135,8 @@ static void milestone_line(const json_t *root, FILE *f, const char *name,
 	char rec[UNITS_TEXT], got[UNITS_TEXT], diff[UNITS_TEXT], note[256];
 
 	line(f, name,
-	     r ? at_text(root, json_num(r, "recorded", NAN), rec) : "-",
-	     at_text(root, t, got),
+	     r ? text_at(root, json_num(r, "recorded", NAN), rec) : "-",
+	     text_at(root, t, got),
 	     r ? signed_s(json_num(r, "difference", NAN), diff) : "",
 	     note_of(root, name, note, sizeof(note)));
 }
@@ -238,8 +226,8 @@ static void faults(const json_t *root, FILE *f)
 
 		fprintf(f, "  %-12s %-11s %s–%s", json_str(fault, "name", "?"),
 			json_str(fault, "kind", "?"),
-			at_text(root, json_num(fault, "injected_s", NAN), in),
-			at_text(root, json_num(fault, "reverted_s", NAN), out));
+			text_at(root, json_num(fault, "injected_s", NAN), in),
+			text_at(root, json_num(fault, "reverted_s", NAN), out));
 		if (json_is_string(json_at(fault, "fallback_for")))
 			fprintf(f, "  in place of %s, which cannot run here",
 				json_str(fault, "fallback_for", "?"));
@@ -273,7 +261,7 @@ static void steps(const json_t *root, FILE *f)
 	json_array_foreach(json_at(root, "playbook"), i, step)
 		fprintf(f, "  %-14s %-8s %-10s %s → %s%s%s\n",
 			json_str(step, "step", "?"),
-			at_text(root, json_num(step, "started_s", NAN), at),
+			text_at(root, json_num(step, "started_s", NAN), at),
 			json_str(step, "verdict", "?"),
 			json_str(step, "before", "-"),
 			json_str(step, "after", "-"),
@@ -393,8 +381,8 @@ static void traps(const json_t *root, FILE *f)
 			measure(root, "users_unserved_raw"));
 }
 
-static void list(const json_t *root, FILE *f, const char *part,
-		 const char *title)
+void text_list(const json_t *root, FILE *f, const char *part,
+		      const char *title)
 {
 	json_t *text;
 	size_t i;
@@ -447,10 +435,8 @@ static void criteria(const json_t *root, FILE *f)
 	}
 }
 
-static void text_write(const struct report *r, FILE *f)
+static void drill_page(const json_t *root, FILE *f)
 {
-	const json_t *root = report_json(r);
-
 	head(root, f);
 	times(root, f);
 	faults(root, f);
@@ -459,11 +445,21 @@ static void text_write(const struct report *r, FILE *f)
 	apis(root, f);
 	impact(root, f);
 	traps(root, f);
-	list(root, f, "run/assumptions", "assumed");
-	list(root, f, "run/missing", "missing from the run directory");
-	list(root, f, "run/invalid_because", "invalid because");
+	text_list(root, f, "run/assumptions", "assumed");
+	text_list(root, f, "run/missing", "missing from the run directory");
+	text_list(root, f, "run/invalid_because", "invalid because");
 	audit(root, f);
 	criteria(root, f);
+}
+
+static void text_write(const struct report *r, FILE *f)
+{
+	const json_t *root = report_json(r);
+
+	if (strcmp(json_str(root, "run/kind", ""), "load") == 0)
+		text_load(root, f);
+	else
+		drill_page(root, f);
 	fprintf(f, "\n%s: %s (exit %d)\n%s/report.json\n",
 		json_str(root, "verdict/status", "?"),
 		json_str(root, "verdict/why", ""),
@@ -471,27 +467,9 @@ static void text_write(const struct report *r, FILE *f)
 		json_str(root, "run_dir", "?"));
 }
 
-static void json_write(const struct report *r, FILE *f)
-{
-	json_dumpf(report_json(r), f, JSON_INDENT(1));
-	fputc('\n', f);
-}
-
-static const struct report_writer json_writer = {
-	.name = "json",
-	.file = "report.json",
-	.summary = "the model itself, schema gameday.report/1",
-	.write = json_write,
-};
-static const struct report_writer text_writer = {
+const struct report_writer report_writer_text = {
 	.name = "text",
 	.file = "report.txt",
 	.summary = "the page at the end of a run",
 	.write = text_write,
-};
-
-const struct report_writer *const report_writer_table[] = {
-	&json_writer,
-	&text_writer,
-	NULL,
 };

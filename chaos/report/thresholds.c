@@ -33,11 +33,8 @@ static char *got_text(const json_t *e)
 		return mem_strdup("nothing to judge it by");
 	if (json_flag(e, "at_end", false) || isnan(at))
 		return mem_strdup(value);
-	return mem_printf("%s at worst, at %s; missed in %lld of %lld seconds",
-			  value,
-			  units_fmt_mmss(time, (nsec_t)(at * 1e9)),
-			  (long long)json_int64(e, "missed_seconds", 0),
-			  (long long)json_int64(e, "seconds", 0));
+	return mem_printf("%s at worst, at %s", value,
+			  units_fmt_mmss(time, (nsec_t)(at * 1e9)));
 }
 
 static void copy(json_t *to, const char *as, const json_t *from,

@@ -31,7 +31,8 @@ struct live {
 	bool bad;
 	char why[64];
 	struct item faults[MAX_ITEMS], alerts[MAX_ITEMS];
-	size_t n_faults, n_alerts;
+	struct item thresholds[MAX_ITEMS];
+	size_t n_faults, n_alerts, n_thresholds;
 	char notes[MAX_NOTES][ITEM_TEXT];	/* newest last */
 	size_t n_notes;
 };
@@ -109,6 +110,21 @@ static void on_alert(struct live *l, const json_t *e, char *text, size_t size)
 		 json_str(e, "state", "?"), json_str(e, "explain", ""));
 }
 
+static void on_threshold(struct live *l, const json_t *e, char *text,
+			 size_t size)
+{
+	bool final = json_flag(e, "final", false);
+	bool missing = json_flag(e, final ? "missed" : "missing", false);
+
+	put_item(l->thresholds, &l->n_thresholds, json_str(e, "name", "?"),
+		 missing ? "missed" : "held");
+	if (!final)
+		snprintf(text, size, "threshold %s: %s (%s)",
+			 json_str(e, "name", "?"),
+			 missing ? "missed" : "holds again",
+			 json_str(e, "explain", ""));
+}
+
 static void on_step(struct live *l, const json_t *e, char *text, size_t size)
 {
 	(void)l;
@@ -154,6 +170,7 @@ static const struct {
 	{ "alert", on_alert },	       { "effect", on_effect },
 	{ "fault", on_fault },	       { "milestone", on_milestone },
 	{ "state", on_state },	       { "step", on_step },
+	{ "threshold", on_threshold },
 };
 
 static void on_event(struct live *l, const json_t *e)
@@ -194,24 +211,39 @@ static char *whole(double v, char *dst)
 	return dst;
 }
 
+/* The pool and the lag, where a probe or a link tells of them. */
+static const char *pool_text(const struct live *l, char *dst, size_t size)
+{
+	char active[UNITS_TEXT], max[UNITS_TEXT], lag[UNITS_TEXT];
+	size_t n = 0;
+
+	*dst = '\0';
+	if (!isnan(l->active) || !isnan(l->size))
+		n = (size_t)snprintf(dst, size, "pool %s/%s  ",
+				     whole(l->active, active),
+				     whole(l->size, max));
+	if (!isnan(l->lag) && n < size)
+		snprintf(dst + n, size - n, "lag %s  ", whole(l->lag, lag));
+	return dst;
+}
+
 static void status_text(const struct live *l, char *dst, size_t size)
 {
 	nsec_t t = (l->second + 1) * NSEC_SEC;
 	nsec_t left = l->plan->conf.duration - t;
-	char at[UNITS_TEXT], togo[UNITS_TEXT], p95[UNITS_TEXT];
-	char active[UNITS_TEXT], max[UNITS_TEXT], lag[UNITS_TEXT];
+	char at[UNITS_TEXT], togo[UNITS_TEXT], p95[UNITS_TEXT], pool[80];
 
 	units_fmt_ms(p95, isnan(l->p95) ? 0 : (nsec_t)(l->p95 * 1e9));
 	units_fmt_mmss(togo,
 		       (nsec_t)((double)left / l->plan->options.speed));
 	snprintf(dst, size,
 		 "%s  users %4.0f  tps %4.0f  p95 %8s  errors %5.1f %%  "
-		 "pool %s/%s  lag %s  %s  at most %s to go",
+		 "%s%s  at most %s to go",
 		 at_clock(l, t, at), l->users, l->throughput,
 		 isnan(l->p95) ? "-" : p95,
 		 isnan(l->errors) ? 0 : l->errors * 100,
-		 whole(l->active, active), whole(l->size, max),
-		 whole(l->lag, lag), l->bad ? l->why : "ok", togo);
+		 pool_text(l, pool, sizeof(pool)), l->bad ? l->why : "ok",
+		 togo);
 }
 
 static void row(struct live *l, int columns, const char *text)
@@ -247,9 +279,13 @@ static void draw(struct live *l)
 	l->rows = 0;
 	status_text(l, text, sizeof(text));
 	row(l, w.ws_col, text);
-	if (!l->blind)
+	if (!l->blind && l->plan->n_faults > 0)
 		items_row(l, w.ws_col, "faults", l->faults, l->n_faults);
-	items_row(l, w.ws_col, "alerts", l->alerts, l->n_alerts);
+	if (l->plan->n_faults > 0 || l->n_alerts > 0)
+		items_row(l, w.ws_col, "alerts", l->alerts, l->n_alerts);
+	if (watch_conf_thresholds(l->plan->watch) > 0)
+		items_row(l, w.ws_col, "missed thresholds", l->thresholds,
+			  l->n_thresholds);
 	for (size_t i = 0; i < l->n_notes; i++)
 		row(l, w.ws_col, l->notes[i]);
 	fflush(l->f);
