@@ -109,6 +109,8 @@ static struct MHD_Response *render(struct exchange *x,
 	if (r && resp->content_type)
 		MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE,
 					resp->content_type);
+	if (r && resp->header)
+		MHD_add_response_header(r, resp->header, resp->header_value);
 	return r;
 }
 

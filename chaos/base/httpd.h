@@ -26,6 +26,7 @@ const char *httpd_query(const struct httpd_request *req, const char *name);
 struct httpd_response {
 	int status;			/* 200 */
 	const char *content_type;	/* "application/json" */
+	const char *header, *header_value;	/* one more; NULL: none */
 	struct buf body;		/* empty; the server frees it */
 	/*
 	 * Status 101 only: called on the same thread, once the 101 is sent,

@@ -3,8 +3,10 @@
 #include "faults/proxy/api.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "chaos/base/log.h"
 #include "chaos/base/mem.h"
@@ -118,8 +120,10 @@ static int read_body(struct api_call *call)
 
 	if (!req->body_len)
 		return 0;
-	if (json_parse(req->body, req->body_len, &call->body, &call->err) < 0)
+	if (json_parse(req->body, req->body_len, &call->body, &call->err)) {
+		err_prefix(&call->err, "bad request body");
 		return 400;
+	}
 	return 0;
 }
 
@@ -142,16 +146,42 @@ static int run_route(struct api_call *call, const struct api_route *route)
 	return status;
 }
 
+/* A Unix socket's file says who may; a port is for whoever has the token. */
+static bool may_call(const struct api_call *call)
+{
+	const char *want = call->proxy->token;
+	const char *got = httpd_header(call->req, "Authorization");
+	unsigned char differ = 0;
+
+	if (!want || call->local)
+		return true;
+	if (!got || strncasecmp(got, "Bearer ", 7) ||
+	    strlen(got + 7) != strlen(want))
+		return false;
+	/* Its time tells nothing about where they differ */
+	for (size_t i = 0; want[i]; i++)
+		differ |= (unsigned char)(want[i] ^ got[7 + i]);
+	return !differ;
+}
+
 static int route_call(struct api_call *call)
 {
 	bool known = false;
 	const struct api_route *route;
+
+	const char *agent = httpd_header(call->req, "User-Agent");
 
 	/* A browser's page has no business here */
 	if (httpd_header(call->req, "Origin"))
 		return api_error(call, 403,
 				 "requests from web pages are "
 				 "refused");
+	if (agent && !strncmp(agent, "Mozilla/", 8))
+		return api_error(call, 403, "User agent not allowed");
+	if (!may_call(call))
+		return api_error(call, 401,
+				 "needs Authorization: Bearer TOKEN, as "
+				 "--token-file has it");
 	route = find_in(call, api_gameday_routes, &known);
 	if (!route)
 		route = find_in(call, api_toxiproxy_routes, &known);
@@ -171,20 +201,34 @@ static void write_answer(struct httpd_response *resp, json_t *answer)
 	free(text);
 }
 
+/* An error beside what an answer has all the same: what was populated. */
+static void answer_error(struct api_call *call, int status)
+{
+	if (!call->answer)
+		call->answer = json_object();
+	json_object_set_new(call->answer, "error", json_string(call->err.msg));
+	json_object_set_new(call->answer, "status", json_integer(status));
+}
+
 void api_request(void *arg, const struct httpd_request *req,
 		 struct httpd_response *resp)
 {
+	const struct proxy_api *api = arg;
 	struct api_call call = {
-		.proxy = arg,
+		.proxy = api->proxy,
+		.local = api->addr.u.sa.sa_family == AF_UNIX,
 		.req = req,
 		.resp = resp,
 	};
+	char id[24];
 
+	(void)snprintf(id, sizeof(id), "%llu", ++call.proxy->n_requests);
+	resp->header = "X-Toxiproxy-Request-Id";
+	resp->header_value = id;
 	call.proxy->had_visit = true;
 	resp->status = route_call(&call);
 	if (resp->status >= 400)
-		call.answer = json_pack("{s:s, s:i}", "error", call.err.msg,
-					"status", resp->status);
+		answer_error(&call, resp->status);
 	if (call.answer)
 		write_answer(resp, call.answer);
 	json_decref(call.answer);

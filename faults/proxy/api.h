@@ -10,7 +10,7 @@
 #include "chaos/base/json.h"
 #include "faults/proxy/proxy.h"
 
-/* arg: the struct proxy. */
+/* arg: the struct proxy_api that it came by. */
 void api_request(void *arg, const struct httpd_request *req,
 		 struct httpd_response *resp);
 
@@ -20,6 +20,7 @@ enum { API_NAMES = 2, API_NAME_MAX = 256 };
 
 struct api_call {
 	struct proxy *proxy;
+	bool local; /* by a Unix socket */
 	const struct httpd_request *req;
 	struct httpd_response *resp;
 	char name[API_NAMES][API_NAME_MAX]; /* the path's "*" */
@@ -47,5 +48,17 @@ int api_error(struct api_call *call, int status, const char *fmt, ...)
 int api_errno(const struct api_call *call);
 /* The link of name[0], or NULL with the 404's text. */
 struct link *api_link(struct api_call *call);
+
+
+struct link_args;
+/* From JSON that may lack them: 0, or a status and call->err. */
+int api_parse_addrs(struct api_call *call, const json_t *json,
+		    struct link_args *args);
+/* at: said behind the name of a field that is missing. */
+int api_parse_link(struct api_call *call, const json_t *json, const char *at,
+		   struct link_args *args);
+json_t *api_proxy_json(struct link *l);
+json_t *api_toxics_json(struct link *l);
+api_fn api_populate, api_metrics;
 
 #endif

@@ -36,7 +36,6 @@ static int get_lease(struct api_call *call)
 
 static json_t *link_json(struct link *l)
 {
-	const struct link_endpoint *own = &l->conf->endpoints[0];
 	char listen[ADDR_TEXT], upstream[ADDR_TEXT];
 	struct gate_stats gate;
 	struct link_sum sum;
@@ -47,8 +46,8 @@ static json_t *link_json(struct link *l)
 		"{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
 		"s:I, s:I, s:I}",
 		"name", l->name, "protocol", l->filter->protocol, "listen",
-		addr_fmt(&own->listen, listen), "upstream",
-		addr_fmt(&own->upstream, upstream), "connections",
+		link_listen_text(l, listen), "upstream",
+		link_upstream_text(l, upstream), "connections",
 		(json_int_t)sum.connections, "accepted",
 		(json_int_t)sum.accepted, "in_flight",
 		(json_int_t)gate.in_flight, "waiting", (json_int_t)gate.waiting,

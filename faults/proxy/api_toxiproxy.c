@@ -13,7 +13,7 @@
 #include "faults/proxy/schedule.h"
 #include "faults/proxy/toxic.h"
 
-static json_t *toxics_json(struct link *l)
+json_t *api_toxics_json(struct link *l)
 {
 	json_t *all = json_array();
 
@@ -23,16 +23,15 @@ static json_t *toxics_json(struct link *l)
 	return all;
 }
 
-static json_t *proxy_json(struct link *l)
+json_t *api_proxy_json(struct link *l)
 {
-	const struct link_endpoint *own = &l->conf->endpoints[0];
 	char listen[ADDR_TEXT], upstream[ADDR_TEXT];
 
 	return json_pack("{s:s, s:s, s:s, s:b, s:s, s:o}", "name", l->name,
-			 "listen", addr_fmt(&own->listen, listen), "upstream",
-			 addr_fmt(&own->upstream, upstream), "enabled",
+			 "listen", link_listen_text(l, listen), "upstream",
+			 link_upstream_text(l, upstream), "enabled",
 			 l->enabled, "protocol", l->filter->protocol, "toxics",
-			 toxics_json(l));
+			 api_toxics_json(l));
 }
 
 static int get_version(struct api_call *call)
@@ -49,55 +48,19 @@ static int get_proxies(struct api_call *call)
 	LIST_FOR (pos, &call->proxy->links) {
 		struct link *l = LIST_ENTRY(pos, struct link, in_proxy);
 
-		json_object_set_new(call->answer, l->name, proxy_json(l));
+		json_object_set_new(call->answer, l->name, api_proxy_json(l));
 	}
 	return 200;
-}
-
-/* Addresses from JSON; those that are not there stay as they are. */
-static int parse_addrs(struct api_call *call, const json_t *json,
-		       struct addr *listen, struct addr *upstream)
-{
-	const char *text = json_str(json, "listen", NULL);
-
-	if (text && proxy_addr(text, listen, &call->err) < 0) {
-		err_prefix(&call->err, "listen");
-		return 400;
-	}
-	text = json_str(json, "upstream", NULL);
-	if (text && proxy_addr(text, upstream, &call->err) < 0) {
-		err_prefix(&call->err, "upstream");
-		return 400;
-	}
-	return 0;
-}
-
-static int parse_link(struct api_call *call, const json_t *json,
-		      struct link_args *args)
-{
-	const char *protocol = json_str(json, "protocol", "tcp");
-
-	*args = (struct link_args){
-		.name = json_str(json, "name", ""),
-		.filter = filter_find(protocol),
-		.enabled = json_flag(json, "enabled", true),
-	};
-	if (!*args->name)
-		return api_error(call, 400, "missing required field: name");
-	if (!json_str(json, "upstream", NULL))
-		return api_error(call, 400, "missing required field: upstream");
-	if (!args->filter)
-		return api_error(call, 400, "unknown protocol '%s'", protocol);
-	if (addr_parse("127.0.0.1:0", &args->listen, &call->err) < 0)
-		return 500;
-	return parse_addrs(call, json, &args->listen, &args->upstream);
 }
 
 static int post_proxies(struct api_call *call)
 {
 	struct link_args args;
 	struct link *l;
-	int status = parse_link(call, call->body, &args);
+
+	if (!json_is_object(call->body))
+		return api_error(call, 400, "bad request body: not an object");
+	int status = api_parse_link(call, call->body, "", &args);
 
 	if (status)
 		return status;
@@ -105,56 +68,7 @@ static int post_proxies(struct api_call *call)
 		return api_error(call, 409, "proxy already exists");
 	if (link_new(call->proxy, &args, &l, &call->err) < 0)
 		return api_errno(call);
-	call->answer = proxy_json(l);
-	return 201;
-}
-
-/* As Toxiproxy: one of the same addresses stays, with its toxics. */
-static int populate_one(struct api_call *call, const json_t *json)
-{
-	struct link_args args;
-	struct link *l;
-	int status = parse_link(call, json, &args);
-
-	if (status)
-		return status;
-	l = proxy_link(call->proxy, args.name);
-	if (l && l->filter == args.filter) {
-		args.listen = addr_port(&args.listen)
-				      ? args.listen
-				      : l->conf->endpoints[0].listen;
-		if (link_readdress(l, &args.listen, &args.upstream,
-				   &call->err) < 0 ||
-		    link_enable(l, args.enabled, &call->err) < 0)
-			return api_errno(call);
-	} else {
-		if (l)
-			link_delete(l);
-		if (link_new(call->proxy, &args, &l, &call->err) < 0)
-			return api_errno(call);
-	}
-	json_array_append_new(json_object_get(call->answer, "proxies"),
-			      proxy_json(l));
-	return 0;
-}
-
-static int post_populate(struct api_call *call)
-{
-	size_t i;
-	json_t *one;
-
-	if (!json_is_array(call->body))
-		return api_error(call, 400, "bad request body: not an array");
-	call->answer = json_pack("{s:[]}", "proxies");
-	json_array_foreach (call->body, i, one) {
-		int status = populate_one(call, one);
-
-		if (status) {
-			json_decref(call->answer);
-			call->answer = NULL;
-			return status;
-		}
-	}
+	call->answer = api_proxy_json(l);
 	return 201;
 }
 
@@ -179,7 +93,7 @@ static int get_proxy(struct api_call *call)
 
 	if (!l)
 		return 404;
-	call->answer = proxy_json(l);
+	call->answer = api_proxy_json(l);
 	return 200;
 }
 
@@ -189,17 +103,23 @@ static int post_proxy(struct api_call *call)
 
 	if (!l)
 		return 404;
-	struct addr listen = l->conf->endpoints[0].listen;
-	struct addr upstream = l->conf->endpoints[0].upstream;
-	int status = parse_addrs(call, call->body, &listen, &upstream);
+	if (!json_is_object(call->body))
+		return api_error(call, 400, "bad request body: not an object");
+	struct link_args args = {
+		.listen = l->conf->endpoints[0].listen,
+		.listen_text = l->listen_text,
+		.upstream = l->conf->endpoints[0].upstream,
+		.upstream_text = l->upstream_text,
+	};
+	int status = api_parse_addrs(call, call->body, &args);
 
 	if (status)
 		return status;
-	if (link_readdress(l, &listen, &upstream, &call->err) < 0 ||
+	if (link_readdress(l, &args, &call->err) < 0 ||
 	    link_enable(l, json_flag(call->body, "enabled", l->enabled),
 			&call->err) < 0)
 		return api_errno(call);
-	call->answer = proxy_json(l);
+	call->answer = api_proxy_json(l);
 	return 200;
 }
 
@@ -219,7 +139,7 @@ static int get_toxics(struct api_call *call)
 
 	if (!l)
 		return 404;
-	call->answer = toxics_json(l);
+	call->answer = api_toxics_json(l);
 	return 200;
 }
 
@@ -289,6 +209,8 @@ static int post_toxic(struct api_call *call)
 
 	if (!t)
 		return 404;
+	if (!json_is_object(call->body))
+		return api_error(call, 400, "bad request body: not an object");
 	if (toxic_parse(call->body, t, &changed, &call->err) < 0)
 		return 400;
 	link_change_toxic(l, changed);
@@ -311,7 +233,8 @@ const struct api_route api_toxiproxy_routes[] = {
 	{"GET", "/version", false, get_version},
 	{"GET", "/proxies", false, get_proxies},
 	{"POST", "/proxies", true, post_proxies},
-	{"POST", "/populate", true, post_populate},
+	{"POST", "/populate", true, api_populate},
+	{"GET", "/metrics", false, api_metrics},
 	{"POST", "/reset", true, post_reset},
 	{"GET", "/proxies/*", false, get_proxy},
 	{"POST", "/proxies/*", true, post_proxy},

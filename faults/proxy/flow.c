@@ -100,10 +100,11 @@ static void flow_connected(struct flow *f)
 
 static void flow_connect_failed(struct flow *f, const char *why)
 {
-	char text[ADDR_TEXT];
+	char text[ADDR_TEXT] = "";
 
-	log_debug("link %s: connect %s: %s", f->link->name,
-		  addr_fmt(&f->upstream, text), why);
+	if (f->upstream.len)
+		addr_fmt(&f->upstream, text);
+	log_debug("link %s: connect %s: %s", f->link->name, text, why);
 	flow_count_error(f);
 	flow_abort(f);
 }
@@ -112,8 +113,13 @@ static void flow_connect(struct flow *f)
 {
 	struct side *server = &f->side[STREAM_DOWN];
 	struct err err = {0};
-	int rc = allow_connect(f->w->proxy->allow, &f->upstream, &err);
+	int rc;
 
+	if (!f->upstream.len) {
+		flow_connect_failed(f, "its name is not resolved yet");
+		return;
+	}
+	rc = allow_connect(f->w->proxy->allow, &f->upstream, &err);
 	if (!rc)
 		rc = addr_connect(&f->upstream, &server->fd, &err);
 	if (rc && rc != -EINPROGRESS) {

@@ -17,6 +17,7 @@
 #include "faults/proxy/filter.h"
 #include "faults/proxy/listener.h"
 #include "faults/proxy/proxy.h"
+#include "faults/proxy/resolve.h"
 #include "faults/proxy/worker.h"
 
 /* Confs. */
@@ -94,6 +95,8 @@ void link_unref(struct link *l)
 	gate_done(&l->gate);
 	free(l->slots);
 	mem_free(l->name);
+	mem_free(l->listen_text);
+	mem_free(l->upstream_text);
 	mem_free(l);
 }
 
@@ -129,10 +132,37 @@ static struct link *link_alloc(struct proxy *proxy,
 	return l;
 }
 
+/* From then on it is known by the address that it got. */
+static int link_listen(struct link *l, struct link_conf *conf, struct err *err)
+{
+	int rc = listeners_open(l, conf, err);
+
+	if (rc < 0)
+		return rc;
+	mem_free(l->listen_text);
+	l->listen_text = NULL;
+	return 0;
+}
+
+const char *link_listen_text(const struct link *l, char dst[ADDR_TEXT])
+{
+	return l->listen_text ? l->listen_text
+			      : addr_fmt(&l->conf->endpoints[0].listen, dst);
+}
+
+const char *link_upstream_text(const struct link *l, char dst[ADDR_TEXT])
+{
+	return l->upstream_text
+		       ? l->upstream_text
+		       : addr_fmt(&l->conf->endpoints[0].upstream, dst);
+}
+
 int link_new(struct proxy *proxy, const struct link_args *args,
 	     struct link **ret, struct err *err)
 {
-	int rc = allow_connect(proxy->allow, &args->upstream, err);
+	int rc = args->upstream.len
+			 ? allow_connect(proxy->allow, &args->upstream, err)
+			 : 0;
 
 	if (rc < 0)
 		return err_prefix(err, "link '%s'", args->name);
@@ -142,8 +172,10 @@ int link_new(struct proxy *proxy, const struct link_args *args,
 	conf->endpoints[0].listen = args->listen;
 	conf->endpoints[0].upstream = args->upstream;
 	l->enabled = args->enabled;
+	l->listen_text = mem_strdup(args->listen_text);
+	l->upstream_text = mem_strdup(args->upstream_text);
 	if (l->enabled)
-		rc = listeners_open(l, conf, err);
+		rc = link_listen(l, conf, err);
 	if (rc < 0) {
 		link_conf_unref(conf);
 		link_unref(l);
@@ -151,6 +183,8 @@ int link_new(struct proxy *proxy, const struct link_args *args,
 	}
 	link_publish(l, conf);
 	list_append(&proxy->links, &l->in_proxy);
+	if (!args->upstream.len)
+		resolve_upstream(l);
 	*ret = l;
 	return 0;
 }
@@ -174,7 +208,7 @@ int link_enable(struct link *l, bool enabled, struct err *err)
 	} else {
 		struct link_conf *conf = conf_copy(l->conf, 0);
 
-		if (listeners_open(l, conf, err) < 0) {
+		if (link_listen(l, conf, err) < 0) {
 			link_conf_unref(conf);
 			return err->code;
 		}
@@ -191,16 +225,33 @@ static bool same_addr(const struct addr *a, const struct addr *b)
 	return !strcmp(addr_fmt(a, one), addr_fmt(b, two));
 }
 
-int link_readdress(struct link *l, const struct addr *listen,
-		   const struct addr *upstream, struct err *err)
+static bool same_upstream(const struct link *l, const struct link_args *args)
 {
-	struct link_endpoint *own = &l->conf->endpoints[0];
+	if (args->upstream.len)
+		return same_addr(&args->upstream,
+				 &l->conf->endpoints[0].upstream);
+	return l->upstream_text && args->upstream_text &&
+	       !strcmp(l->upstream_text, args->upstream_text);
+}
+
+static void set_text(char **field, const char *text)
+{
+	char *copy = mem_strdup(text);
+
+	mem_free(*field);
+	*field = copy;
+}
+
+int link_readdress(struct link *l, const struct link_args *args,
+		   struct err *err)
+{
 	bool was = l->enabled;
 
-	if (same_addr(listen, &own->listen) &&
-	    same_addr(upstream, &own->upstream))
+	if (same_addr(&args->listen, &l->conf->endpoints[0].listen) &&
+	    same_upstream(l, args))
 		return 0;
-	if (allow_connect(l->proxy->allow, upstream, err) < 0)
+	if (args->upstream.len &&
+	    allow_connect(l->proxy->allow, &args->upstream, err) < 0)
 		return err_prefix(err, "link '%s'", l->name);
 	if (link_enable(l, false, err) < 0)
 		return err->code;
@@ -208,10 +259,24 @@ int link_readdress(struct link *l, const struct addr *listen,
 	struct link_conf *conf = conf_copy(l->conf, 0);
 
 	conf->n_endpoints = 1;
-	conf->endpoints[0].listen = *listen;
+	conf->endpoints[0].listen = args->listen;
+	conf->endpoints[0].upstream = args->upstream;
+	set_text(&l->listen_text, args->listen_text);
+	set_text(&l->upstream_text, args->upstream_text);
+	link_publish(l, conf);
+	if (!args->upstream.len)
+		resolve_upstream(l);
+	return was ? link_enable(l, true, err) : 0;
+}
+
+void link_resolved(struct link *l, const struct addr *upstream)
+{
+	if (same_addr(upstream, &l->conf->endpoints[0].upstream))
+		return;
+	struct link_conf *conf = conf_copy(l->conf, 0);
+
 	conf->endpoints[0].upstream = *upstream;
 	link_publish(l, conf);
-	return was ? link_enable(l, true, err) : 0;
 }
 
 static void any_port(struct addr *a)

@@ -74,6 +74,8 @@ struct link {
 	struct proxy *proxy;  /* outlives every link */
 	struct list in_proxy; /* control thread from here … */
 	char *name;
+	char *listen_text;   /* as asked, until it is open; or NULL */
+	char *upstream_text; /* as asked; or NULL */
 	bool enabled;
 	bool down;		/* a toxic shuts it */
 	uint64_t n_flows;	/* ever accepted: numbers them */
@@ -89,7 +91,8 @@ struct link {
 
 struct link_args {
 	const char *name;
-	struct addr listen, upstream;
+	struct addr listen, upstream; /* upstream.len 0: a name's, resolved */
+	const char *listen_text, *upstream_text; /* as asked; or NULL */
 	const struct filter_ops *filter;
 	bool enabled;
 };
@@ -102,8 +105,13 @@ void link_delete(struct link *l);
 /* Opens or closes it with all its flows, as Toxiproxy does. */
 int link_enable(struct link *l, bool enabled, struct err *err) MUST_CHECK;
 /* New addresses; open flows are closed when something changes. */
-int link_readdress(struct link *l, const struct addr *listen,
-		   const struct addr *upstream, struct err *err) MUST_CHECK;
+int link_readdress(struct link *l, const struct link_args *args,
+		   struct err *err) MUST_CHECK;
+/* The upstream's name leads there (again): new flows go there. */
+void link_resolved(struct link *l, const struct addr *upstream);
+/* For people and clients: as they asked for it, or the addresses. */
+const char *link_listen_text(const struct link *l, char dst[ADDR_TEXT]);
+const char *link_upstream_text(const struct link *l, char dst[ADDR_TEXT]);
 /* Another broker: a listener of its own. failed: only remembered as such. */
 void link_add_endpoint(struct link *l, const char *host, int port,
 		       const struct addr *upstream, bool failed);

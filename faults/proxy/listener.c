@@ -2,7 +2,9 @@
 /* A link's listeners: open, out of descriptors, shut, closed. */
 #include "faults/proxy/listener.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -107,6 +109,18 @@ static int listener_reserve(struct link *l, unsigned i, struct addr *addr,
 }
 
 /* Opens it at addr, which becomes the address that it got. */
+/* As Go says it: Toxiproxy's clients know these words. */
+static int listen_failed(const struct addr *addr, int rc, struct err *err)
+{
+	char text[ADDR_TEXT], why[128];
+
+	(void)snprintf(why, sizeof(why), "%s", strerror(-rc));
+	why[0] = (char)tolower((unsigned char)why[0]);
+	return err_set(err, rc, "listen %s %s: bind: %s",
+		       addr->u.sa.sa_family == AF_UNIX ? "unix" : "tcp",
+		       addr_fmt(addr, text), why);
+}
+
 int listener_open(struct link *l, unsigned i, struct addr *addr,
 		  struct err *err)
 {
@@ -119,7 +133,7 @@ int listener_open(struct link *l, unsigned i, struct addr *addr,
 		listener_close(l, i);
 	rc = addr_listen(addr, 1024, &listener->fd, err);
 	if (rc < 0)
-		return err_prefix(err, "link '%s'", l->name);
+		return listen_failed(addr, rc, err);
 	rc = addr_local(listener->fd, addr);
 	if (rc < 0)
 		err_set(err, rc, "link '%s': cannot read its address", l->name);

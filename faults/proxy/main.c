@@ -12,17 +12,21 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "chaos/base/allow.h"
+#include "chaos/base/buf.h"
 #include "chaos/base/clock.h"
 #include "chaos/base/json.h"
 #include "chaos/base/log.h"
 #include "chaos/base/mem.h"
 #include "chaos/base/units.h"
+#include "faults/proxy/config.h"
 #include "faults/proxy/filter.h"
 #include "faults/proxy/link.h"
 #include "faults/proxy/proxy.h"
+#include "faults/proxy/resolve.h"
 
 enum { LINKS_MAX = 64 };
 
@@ -31,8 +35,9 @@ struct settings {
 	unsigned n_apis;
 	const char *links[LINKS_MAX];
 	unsigned n_links;
+	const char *config; /* NULL: none */
 	bool allow_given;
-	int ready_fd;
+	int ready_fd; /* -1: somebody started it by hand, and it stays */
 	struct proxy_args proxy;
 };
 
@@ -62,6 +67,36 @@ static int set_allow(struct settings *s, const char *value, struct err *err)
 	s->allow_given = true;
 	return allow_add(s->proxy.allow,
 			 *value == '/' ? ALLOW_PATH : ALLOW_HOST, value, err);
+}
+
+static int set_config(struct settings *s, const char *value, struct err *err)
+{
+	(void)err;
+	s->config = value;
+	return 0;
+}
+
+/* The first line of a file, which is nobody else's to read. */
+static int set_token_file(struct settings *s, const char *value,
+			  struct err *err)
+{
+	struct buf text;
+	struct stat st;
+
+	if (stat(value, &st) == 0 && st.st_mode & (S_IRWXG | S_IRWXO))
+		return err_set(err, -EINVAL,
+			       "'%s' is readable by others: chmod 600 it",
+			       value);
+	buf_init(&text, 4096);
+	int rc = buf_read_file(&text, value, err);
+	size_t len = rc || !text.data ? 0 : strcspn(text.data, "\r\n");
+
+	if (!rc && !len)
+		rc = err_set(err, -EINVAL, "'%s' has no token", value);
+	mem_free(s->proxy.token);
+	s->proxy.token = rc ? NULL : mem_strndup(text.data, len);
+	buf_done(&text);
+	return rc;
 }
 
 static int set_threads(struct settings *s, const char *value, struct err *err)
@@ -124,6 +159,8 @@ static const struct option_row rows[] = {
 	 "where the API listens: unix:/path or 127.0.0.1:0; "
 	 "repeatable",
 	 set_api},
+	{"config", "FILE",
+	 "proxies, as Toxiproxy's file has them, and their toxics", set_config},
 	{"help", NULL, "this text", set_help},
 	{"linger", "TIME", "how long it stays after a goodbye (60s)",
 	 set_linger},
@@ -132,9 +169,13 @@ static const struct option_row rows[] = {
 	{"ready-fd", "N", "where one line of JSON says that all is open",
 	 set_ready_fd},
 	{"seed", "N", "of every random choice", set_seed},
-	{"stay", NULL, "never end by itself", set_stay},
+	{"stay", NULL,
+	 "never end by itself; so it is without --ready-fd", set_stay},
 	{"threads", "N", "of the data plane (half of the processors)",
 	 set_threads},
+	{"token-file", "FILE",
+	 "what it holds is asked for at TCP ports: Authorization: Bearer …",
+	 set_token_file},
 };
 enum { ROWS = sizeof(rows) / sizeof(*rows) };
 
@@ -220,9 +261,14 @@ static int add_link(struct proxy *proxy, const char *spec, struct err *err)
 			       spec);
 	if (proxy_link(proxy, args.name))
 		return err_set(err, -EEXIST, "--link '%s': it exists", spec);
-	if (proxy_addr(listen, &args.listen, err) < 0 ||
-	    proxy_addr(upstream, &args.upstream, err) < 0)
+	if (proxy_addr(listen, &args.listen, err) < 0)
 		return err_prefix(err, "--link '%s'", spec);
+	args.upstream_text = upstream;
+	if (proxy_addr(upstream, &args.upstream, err) < 0) {
+		if (!resolve_is_name(upstream))
+			return err_prefix(err, "--link '%s'", spec);
+		args.upstream.len = 0;
+	}
 	return link_new(proxy, &args, &l, err);
 }
 
@@ -233,6 +279,8 @@ static int open_all(struct proxy *proxy, const struct settings *s,
 
 	for (unsigned i = 0; !rc && i < s->n_links; i++)
 		rc = add_link(proxy, s->links[i], err);
+	if (!rc && s->config)
+		rc = config_load(proxy, s->config, err);
 	for (unsigned i = 0; !rc && i < s->n_apis; i++)
 		rc = proxy_add_api(proxy, s->apis[i], err);
 	return rc;
@@ -247,7 +295,7 @@ static json_t *ready_json(const struct proxy *proxy)
 	for (unsigned i = 0; i < proxy->n_apis; i++)
 		json_array_append_new(
 			apis,
-			json_string(addr_fmt(&proxy->api_addrs[i], text)));
+			json_string(addr_fmt(&proxy->apis[i].addr, text)));
 	LIST_FOR (pos, &proxy->links) {
 		struct link *l = LIST_ENTRY(pos, struct link, in_proxy);
 
@@ -274,15 +322,36 @@ static int say_ready(const struct proxy *proxy, int fd, struct err *err)
 	return rc;
 }
 
+/* For a person, or a journal. */
+static void say_addresses(const struct proxy *proxy)
+{
+	char from[ADDR_TEXT], to[ADDR_TEXT];
+	struct list *pos;
+
+	for (unsigned i = 0; i < proxy->n_apis; i++)
+		log_info("api at %s%s", addr_fmt(&proxy->apis[i].addr, from),
+			 proxy->token ? ", with a token" : "");
+	LIST_FOR (pos, &proxy->links) {
+		struct link *l = LIST_ENTRY(pos, struct link, in_proxy);
+
+		log_info("link %s: %s to %s, %s", l->name,
+			 link_listen_text(l, from),
+			 link_upstream_text(l, to), l->filter->protocol);
+	}
+}
+
 static void on_signal(struct loop *loop, struct loop_io *io, unsigned events,
 		      void *arg)
 {
 	struct signalfd_siginfo info;
 
-	(void)events, (void)arg;
+	const bool *by_hand = arg;
+
+	(void)events;
 	if (read(io->fd, &info, sizeof(info)) != sizeof(info))
 		return;
-	if (info.ssi_signo == SIGTERM)
+	/* Of a drill's proxy a terminal's Ctrl-C is not the end */
+	if (info.ssi_signo == SIGTERM || *by_hand)
 		loop_quit(loop);
 	else
 		log_info("signal %u is ignored: SIGTERM ends the proxy",
@@ -290,7 +359,7 @@ static void on_signal(struct loop *loop, struct loop_io *io, unsigned events,
 }
 
 /* Before any thread: SIGTERM alone ends it, whoever else's Ctrl-C it was. */
-static int block_signals(struct loop_io *io, struct err *err)
+static int block_signals(struct loop_io *io, bool *by_hand, struct err *err)
 {
 	sigset_t set;
 
@@ -305,7 +374,7 @@ static int block_signals(struct loop_io *io, struct err *err)
 
 	if (fd < 0)
 		return err_errno(err, "cannot make a signalfd");
-	loop_io_init(io, fd, "proxy signals", on_signal, NULL);
+	loop_io_init(io, fd, "proxy signals", on_signal, by_hand);
 	return 0;
 }
 
@@ -329,9 +398,10 @@ static void remove_sockets(const struct settings *s)
 
 static int serve(struct settings *s, struct err *err)
 {
+	bool by_hand = s->ready_fd < 0;
 	struct loop_io signals;
 	struct proxy *proxy;
-	int rc = block_signals(&signals, err);
+	int rc = block_signals(&signals, &by_hand, err);
 
 	if (!rc)
 		rc = proxy_new(&s->proxy, &proxy, err);
@@ -342,6 +412,8 @@ static int serve(struct settings *s, struct err *err)
 		rc = loop_io_set(proxy->loop, &signals, LOOP_IN, err);
 	if (!rc && s->ready_fd >= 0)
 		rc = say_ready(proxy, s->ready_fd, err);
+	if (!rc && by_hand)
+		say_addresses(proxy);
 	if (!rc) {
 		loop_run(proxy->loop);
 		remove_sockets(s);
@@ -349,6 +421,14 @@ static int serve(struct settings *s, struct err *err)
 	proxy_free(proxy);
 	close(signals.fd);
 	return rc;
+}
+
+/* Nobody waits until it is ready: a service, its API where Toxiproxy's is. */
+static void by_hand_defaults(struct settings *s)
+{
+	s->proxy.stay = true;
+	if (!s->n_apis)
+		s->apis[s->n_apis++] = "127.0.0.1:8474";
 }
 
 int main(int argc, char **argv)
@@ -378,6 +458,8 @@ int main(int argc, char **argv)
 		allow_free(s.proxy.allow);
 		return 0;
 	}
+	if (s.ready_fd < 0)
+		by_hand_defaults(&s);
 	if (!rc)
 		rc = allow_defaults(&s, &err);
 	if (!rc)

@@ -3,6 +3,7 @@
 #include "faults/proxy/proxy.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -13,6 +14,7 @@
 #include "chaos/base/mem.h"
 #include "faults/proxy/api.h"
 #include "faults/proxy/link.h"
+#include "faults/proxy/resolve.h"
 #include "faults/proxy/schedule.h"
 #include "faults/proxy/worker.h"
 
@@ -131,8 +133,10 @@ int proxy_new(const struct proxy_args *args, struct proxy **ret,
 
 	list_init(&proxy->links);
 	list_init(&proxy->leases);
+	list_init(&proxy->asked);
 	schedule_init(proxy);
 	proxy->allow = args->allow;
+	proxy->token = args->token;
 	proxy->seed = args->seed;
 	proxy->stay = args->stay;
 	proxy->linger = args->linger;
@@ -157,9 +161,10 @@ void proxy_free(struct proxy *proxy)
 	if (!proxy)
 		return;
 	for (unsigned i = 0; i < proxy->n_apis; i++)
-		httpd_free(proxy->apis[i]);
+		httpd_free(proxy->apis[i].httpd);
 	lease_end_all(proxy);
 	schedule_done(proxy);
+	resolve_done(proxy);
 	while ((l = proxy->links.next) != &proxy->links)
 		link_delete(LIST_ENTRY(l, struct link, in_proxy));
 	work_free(proxy->work);
@@ -172,7 +177,21 @@ void proxy_free(struct proxy *proxy)
 		loop_timer_stop(proxy->loop, &proxy->life);
 	loop_free(proxy->loop);
 	allow_free(proxy->allow);
+	mem_free(proxy->token);
 	mem_free(proxy);
+}
+
+/* Nobody but this host can come to it. */
+static bool is_local(const struct addr *a)
+{
+	const struct sockaddr_in *v4 = (const void *)&a->u;
+	const struct sockaddr_in6 *v6 = (const void *)&a->u;
+
+	if (a->u.sa.sa_family == AF_INET)
+		return ntohl(v4->sin_addr.s_addr) >> 24 == 127;
+	if (a->u.sa.sa_family == AF_INET6)
+		return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
+	return true;
 }
 
 int proxy_add_api(struct proxy *proxy, const char *listen, struct err *err)
@@ -182,18 +201,23 @@ int proxy_add_api(struct proxy *proxy, const char *listen, struct err *err)
 
 	if (i == PROXY_APIS_MAX)
 		return err_set(err, -ENOSPC, "at most %d APIs", PROXY_APIS_MAX);
-	struct addr *addr = &proxy->api_addrs[i];
-	int rc = proxy_addr(listen, addr, err);
+	struct proxy_api *api = &proxy->apis[i];
+	int rc = proxy_addr(listen, &api->addr, err);
 
+	if (!rc && !is_local(&api->addr) && !proxy->token)
+		rc = err_set(err, -EINVAL,
+			     "others can reach it: add --token-file FILE, or "
+			     "listen on 127.0.0.1");
 	if (!rc)
-		rc = addr_listen(addr, 128, &fd, err);
+		rc = addr_listen(&api->addr, 128, &fd, err);
 	if (rc < 0)
 		return err_prefix(err, "api '%s'", listen);
-	rc = addr_local(fd, addr);
+	rc = addr_local(fd, &api->addr);
 	if (rc < 0)
 		return err_set(err, rc, "api '%s': no address", listen);
-	rc = httpd_new(proxy->loop, fd, API_BODY_MAX, api_request, proxy,
-		       &proxy->apis[i], err);
+	api->proxy = proxy;
+	rc = httpd_new(proxy->loop, fd, API_BODY_MAX, api_request, api,
+		       &api->httpd, err);
 	if (!rc)
 		proxy->n_apis++;
 	return rc;
@@ -217,6 +241,11 @@ int proxy_addr(const char *text, struct addr *ret, struct err *err)
 	char numeric[ADDR_TEXT];
 	const char *port = strrchr(text, ':');
 
+	/* As Go's clients write "any address" */
+	if (*text == ':') {
+		(void)snprintf(numeric, sizeof(numeric), "0.0.0.0%s", text);
+		text = numeric;
+	}
 	/* The one name that needs no resolver, as Toxiproxy's clients write */
 	if (port && port - text == 9 && !strncmp(text, "localhost", 9)) {
 		(void)snprintf(numeric, sizeof(numeric), "127.0.0.1%s", port);

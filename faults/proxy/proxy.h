@@ -21,6 +21,12 @@ struct worker;
 
 enum { PROXY_THREADS_MAX = 64, PROXY_APIS_MAX = 8 };
 
+struct proxy_api { /* control thread */
+	struct proxy *proxy;
+	struct httpd *httpd;
+	struct addr addr; /* that it got */
+};
+
 struct proxy {
 	/* constant once it runs */
 	struct loop *loop; /* the control thread's */
@@ -35,11 +41,13 @@ struct proxy {
 	struct list leases;
 	struct list laters; /* toxics that are still to come: schedule.c */
 	struct loop_timer schedule;
+	struct list asked; /* names that are asked for again: resolve.c */
 	uint64_t n_links; /* ever */
 	unsigned next_worker;
-	struct httpd *apis[PROXY_APIS_MAX];
-	struct addr api_addrs[PROXY_APIS_MAX];
+	struct proxy_api apis[PROXY_APIS_MAX];
 	unsigned n_apis;
+	unsigned long long n_requests; /* ever: names them */
+	char *token;		       /* that a TCP port asks for; or NULL */
 	/* when it ends by itself */
 	bool stay;
 	nsec_t linger;		 /* real ns */
@@ -54,13 +62,14 @@ struct proxy_args {
 	bool stay;
 	nsec_t linger;
 	struct allow *allow; /* taken over */
+	char *token;	     /* taken over; NULL: none */
 };
 
 int proxy_new(const struct proxy_args *args, struct proxy **ret,
 	      struct err *err) MUST_CHECK;
 /* Closes everything and frees it. */
 void proxy_free(struct proxy *proxy);
-/* Opens an API; the address that it got is in api_addrs. */
+/* Opens an API. One that others can reach needs a token. */
 int proxy_add_api(struct proxy *proxy, const char *listen,
 		  struct err *err) MUST_CHECK;
 struct link *proxy_link(const struct proxy *proxy, const char *name);
