@@ -22,7 +22,13 @@ fault_table faults_table = {
 	&link_slow_close.ops,
 	&link_slow_connect.ops,
 	&link_timeout.ops,
+	&net_corrupt,
 	&net_delay,
+	&net_duplicate,
+	&net_loss,
+	&net_netem,
+	&net_rate,
+	&net_reorder,
 	&link_pool_limit.ops,
 	NULL,
 };

@@ -50,12 +50,27 @@ static void list_sections(void)
 	print_section(&playbook_step_section);
 }
 
+/* The first kind that has the same keys. */
+static const struct fault_ops *same_keys(const struct fault_ops *ops)
+{
+	size_t i = 0;
+
+	while (faults_table[i]->opts != ops->opts)
+		i++;
+	return faults_table[i];
+}
+
 static void list_faults(void)
 {
 	for (size_t i = 0; faults_table[i]; i++) {
+		const struct fault_ops *first = same_keys(faults_table[i]);
+
 		printf("  %s  %s\n", faults_table[i]->name,
 		       faults_table[i]->summary);
-		print_opts(faults_table[i]->opts);
+		if (first != faults_table[i])
+			printf("    the keys of %s\n", first->name);
+		else
+			print_opts(faults_table[i]->opts);
 		if (faults_table[i]->example)
 			printf("%s\n", faults_table[i]->example);
 	}

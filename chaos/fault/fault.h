@@ -44,6 +44,9 @@ struct fault_ops {
 	const struct opt *opts;	/* of its own keys */
 	size_t opts_size, state_size;
 	unsigned needs;
+	/* What the keys say together, each of them being right; or NULL. */
+	int (*valid)(const struct fault_ops *ops, const void *opts,
+		     struct err *err);
 	/* Typed targets for [allow]: calls fn for each; first error wins. */
 	int (*targets)(const struct fault *f,
 		       int (*fn)(void *arg, enum allow_type, const char *),

@@ -5,23 +5,46 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/gen_stats.h>
-#include <linux/if_ether.h>
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <netlink/attr.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { BANDS = 4, FAULT_BAND = 4 };	/* the minor number of the band */
+enum { BANDS = 4, FAULT_BAND = 4, PASS_BAND = 2 };	/* minor numbers */
 
-uint32_t qdisc_handle(const char *run)
+static uint32_t hash_of(const char *text)
 {
 	uint32_t hash = 2166136261u;	/* FNV-1a */
 
-	for (; *run; run++)
-		hash = (hash ^ (unsigned char)*run) * 16777619u;
-	return (0x6a00u | (hash & 0xff)) << 16;
+	for (; *text; text++)
+		hash = (hash ^ (unsigned char)*text) * 16777619u;
+	return hash;
+}
+
+uint32_t qdisc_handle(const char *run)
+{
+	return (0x6a00u | (hash_of(run) & 0xff)) << 16;
+}
+
+/*
+ * The ifb's index is chosen, so that all messages can be rendered before it is
+ * there; one that is taken makes inject fail.
+ */
+void qdisc_place(struct qdisc_place *place, const struct rtnl *r,
+		 const char *run, const char *mark, bool ingress)
+{
+	uint32_t hash = hash_of(mark);
+
+	*place = (struct qdisc_place){ .r = r, .handle = qdisc_handle(run),
+				       .ingress = ingress };
+	if (!ingress)
+		return;
+	place->block = 0x6a000000u | (hash & 0xffffff);
+	place->ifb_index = 0x2a000000 | (int)(hash & 0xffffff);
+	snprintf(place->ifb, sizeof(place->ifb), "gd%08x", hash);
 }
 
 /* The child's own handle has another major number. */
@@ -56,9 +79,12 @@ static void on_qdisc(void *arg, struct nlmsghdr *h)
 	struct nlattr *a[TCA_MAX + 1];
 
 	if (tc->tcm_ifindex != look->r->ifindex ||
-	    tc->tcm_parent == TC_H_INGRESS ||
 	    nlmsg_parse(h, sizeof(*tc), a, TCA_MAX, NULL) < 0)
 		return;
+	if (tc->tcm_parent == TC_H_INGRESS) {
+		look->root->ingress = true;
+		return;
+	}
 	if (tc->tcm_parent != TC_H_ROOT) {
 		/* A default's own children have no handle either. */
 		look->root->children |= tc->tcm_handle != 0;
@@ -149,6 +175,16 @@ int qdisc_may_take(const struct qdisc_root *root, const char *dev,
 	return rc ? err_prefix(err, "'%s' cannot be taken", dev) : 0;
 }
 
+int qdisc_may_redirect(const struct qdisc_root *root, const char *dev,
+		       struct err *err)
+{
+	if (!root->ingress)
+		return 0;
+	return err_set(err, -EBUSY, "'%s' has an ingress qdisc of its own, "
+		       "which is not touched (one of gameday's: gameday "
+		       "recover)", dev);
+}
+
 /* --- undo -------------------------------------------------------------- */
 
 static int append(uint8_t *dst, uint32_t *len, struct nl_msg *msg)
@@ -185,6 +221,46 @@ int qdisc_render_undo(uint32_t handle, const struct qdisc_root *old,
 			    undo->where) : 0;
 }
 
+static struct nl_msg *link_msg(int type, int flags, const char *name,
+			       int index, unsigned up)
+{
+	struct nl_msg *msg = nlmsg_alloc_simple(type, flags);
+	struct ifinfomsg info = { .ifi_index = index, .ifi_flags = up,
+				  .ifi_change = up };
+
+	nlmsg_append(msg, &info, sizeof(info), NLMSG_ALIGNTO);
+	nla_put_string(msg, IFLA_IFNAME, name);
+	return msg;
+}
+
+/* The kernel does not read the block here: the undo compares it first. */
+static struct nl_msg *marked(int type, const struct qdisc_place *place)
+{
+	struct nl_msg *msg = rtnl_tc_msg(NULL, type, 0, TC_H_MAJ(TC_H_INGRESS),
+					 TC_H_INGRESS, 0, NULL);
+
+	nla_put_u32(msg, TCA_INGRESS_BLOCK, place->block);
+	return msg;
+}
+
+int qdisc_render_undo_ingress(const struct qdisc_place *place,
+			      struct undo_record *undo, struct err *err)
+{
+	int rc = append(undo->bytes, &undo->len, marked(RTM_DELQDISC, place));
+
+	if (!rc)
+		rc = append(undo->bytes, &undo->len,
+			    link_msg(RTM_DELLINK, 0, place->ifb, 0, 0));
+	if (!rc)
+		rc = append(undo->verify, &undo->verify_len,
+			    marked(RTM_GETQDISC, place));
+	if (!rc)
+		rc = append(undo->verify, &undo->verify_len,
+			    link_msg(RTM_GETLINK, 0, place->ifb, 0, 0));
+	return rc ? err_set(err, rc, "the undo of '%s' is too long",
+			    undo->where) : 0;
+}
+
 /* --- building ---------------------------------------------------------- */
 
 struct nl_msg *qdisc_prio(const struct rtnl *r, uint32_t handle, bool replace)
@@ -203,74 +279,133 @@ struct nl_msg *qdisc_prio(const struct rtnl *r, uint32_t handle, bool replace)
 	return msg;
 }
 
-struct nl_msg *qdisc_child(const struct rtnl *r, uint32_t handle, int flags,
-			   const char *kind)
+/* Up at once: a packet that is redirected to one that is down is lost. */
+struct nl_msg *qdisc_ifb(const struct qdisc_place *place)
 {
-	return rtnl_tc_msg(r, RTM_NEWQDISC, flags, child_handle(handle),
-			   handle | FAULT_BAND, 0, kind);
-}
+	struct nl_msg *msg = link_msg(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL,
+				      place->ifb, place->ifb_index, IFF_UP);
+	struct nlattr *nest = nla_nest_start(msg, IFLA_LINKINFO);
 
-struct match {
-	int off;		/* from the network header */
-	uint32_t mask, value;
-};
-
-static struct nl_msg *filter(const struct rtnl *r, uint32_t handle,
-			     uint16_t protocol, uint32_t priority,
-			     const struct match *v, unsigned char n)
-{
-	struct {
-		struct tc_u32_sel sel;
-		struct tc_u32_key keys[4];
-	} u32;
-	struct nl_msg *msg = rtnl_tc_msg(r, RTM_NEWTFILTER,
-					 NLM_F_CREATE | NLM_F_EXCL, 0, handle,
-					 TC_H_MAKE(priority << 16,
-						   htons(protocol)), "u32");
-	struct nlattr *nest = nla_nest_start(msg, TCA_OPTIONS);
-
-	memset(&u32, 0, sizeof(u32));
-	u32.sel.flags = TC_U32_TERMINAL;
-	u32.sel.nkeys = n;
-	for (int i = 0; i < n; i++) {
-		u32.keys[i].off = v[i].off;
-		u32.keys[i].mask = htonl(v[i].mask);
-		u32.keys[i].val = htonl(v[i].value);
-	}
-	nla_put_u32(msg, TCA_U32_CLASSID, handle | FAULT_BAND);
-	nla_put(msg, TCA_U32_SEL,
-		(int)(sizeof(u32.sel) + n * sizeof(u32.keys[0])), &u32);
+	nla_put_string(msg, IFLA_INFO_KIND, "ifb");
 	nla_nest_end(msg, nest);
 	return msg;
 }
 
-/* A header without options, a first fragment, TCP, the destination port. */
-struct nl_msg *qdisc_filter4(const struct rtnl *r, uint32_t handle, int port)
+static void set_ifindex(struct nl_msg *msg, int ifindex)
 {
-	const struct match v[] = {
-		{ 0, 0x0f000000, 0x05000000 },
-		{ 4, 0x00001fff, 0 },
-		{ 8, 0x00ff0000, 0x00060000 },
-		{ 20, 0x0000ffff, (uint32_t)port },
-	};
+	struct tcmsg *tc = nlmsg_data(nlmsg_hdr(msg));
 
-	return filter(r, handle, ETH_P_IP, 1, v, 4);
+	tc->tcm_ifindex = ifindex;
 }
 
-struct nl_msg *qdisc_filter6(const struct rtnl *r, uint32_t handle, int port)
+struct nl_msg *qdisc_child(const struct qdisc_place *place, int flags,
+			   const char *kind)
 {
-	const struct match v[] = {
-		{ 4, 0x0000ff00, 0x00000600 },
-		{ 40, 0x0000ffff, (uint32_t)port },
+	uint32_t parent = place->ingress ? TC_H_ROOT :
+					   (place->handle | FAULT_BAND);
+	struct nl_msg *msg = rtnl_tc_msg(place->r, RTM_NEWQDISC, flags,
+					 child_handle(place->handle), parent,
+					 0, kind);
+
+	if (place->ingress)
+		set_ifindex(msg, place->ifb_index);
+	return msg;
+}
+
+struct nl_msg *qdisc_ingress(const struct qdisc_place *place)
+{
+	struct nl_msg *msg = rtnl_tc_msg(place->r, RTM_NEWQDISC,
+					 NLM_F_CREATE | NLM_F_EXCL,
+					 TC_H_MAJ(TC_H_INGRESS), TC_H_INGRESS,
+					 0, "ingress");
+
+	nla_put_u32(msg, TCA_INGRESS_BLOCK, place->block);
+	return msg;
+}
+
+struct nl_msg *qdisc_filter(const struct qdisc_place *place, uint32_t priority,
+			    uint16_t protocol)
+{
+	uint32_t parent = place->ingress ? place->block : place->handle;
+	struct nl_msg *msg = rtnl_tc_msg(place->r, RTM_NEWTFILTER,
+					 NLM_F_CREATE | NLM_F_EXCL, 0, parent,
+					 TC_H_MAKE(priority << 16,
+						   htons(protocol)), "u32");
+
+	if (place->ingress)
+		set_ifindex(msg, (int)TCM_IFINDEX_MAGIC_BLOCK);
+	return msg;
+}
+
+uint32_t qdisc_class(const struct qdisc_place *place, bool hit)
+{
+	if (place->ingress)
+		return hit ? 0 : place->handle | PASS_BAND;
+	return place->handle | (hit ? FAULT_BAND : PASS_BAND);
+}
+
+/* Without a rate table: the link layer is given, so the kernel has its own. */
+void qdisc_tbf_put(struct nl_msg *msg, double rate, uint64_t burst,
+		   nsec_t queue)
+{
+	uint64_t bytes = (uint64_t)rate;
+	double limit = rate * (double)queue / NSEC_SEC + (double)burst;
+	struct tc_tbf_qopt opt = {
+		.rate = { .linklayer = TC_LINKLAYER_ETHERNET,
+			  .rate = bytes > UINT32_MAX ? UINT32_MAX :
+						       (uint32_t)bytes },
+		.limit = limit > UINT32_MAX ? UINT32_MAX : (uint32_t)limit,
+	};
+	struct nlattr *nest = nla_nest_start(msg, TCA_OPTIONS);
+
+	nla_put(msg, TCA_TBF_PARMS, sizeof(opt), &opt);
+	nla_put_u32(msg, TCA_TBF_BURST, (uint32_t)burst);
+	if (bytes > UINT32_MAX)
+		nla_put(msg, TCA_TBF_RATE64, sizeof(bytes), &bytes);
+	nla_nest_end(msg, nest);
+}
+
+/* --- what a kernel took ------------------------------------------------- */
+
+struct echo {
+	const struct qdisc_place *place;
+	int ifindex, attribute;
+	bool found;
+};
+
+static void on_echo(void *arg, struct nlmsghdr *h)
+{
+	struct echo *echo = arg;
+	const struct tcmsg *tc = nlmsg_data(h);
+	const int skip = NLA_ALIGN(sizeof(struct tc_netem_qopt));
+	struct nlattr *a[TCA_MAX + 1], *first;
+	int len;
+
+	if (tc->tcm_ifindex != echo->ifindex ||
+	    tc->tcm_handle != child_handle(echo->place->handle) ||
+	    nlmsg_parse(h, sizeof(*tc), a, TCA_MAX, NULL) < 0 ||
+	    !a[TCA_OPTIONS] || nla_len(a[TCA_OPTIONS]) < skip)
+		return;
+	len = nla_len(a[TCA_OPTIONS]) - skip;
+	first = (void *)((char *)nla_data(a[TCA_OPTIONS]) + skip);
+	echo->found = nla_find(first, len, echo->attribute) != NULL;
+}
+
+bool qdisc_child_has(struct rtnl *r, const struct qdisc_place *place,
+		     int netem_attribute)
+{
+	struct echo echo = {
+		.place = place, .attribute = netem_attribute,
+		.ifindex = place->ingress ? place->ifb_index : r->ifindex,
 	};
 
-	return filter(r, handle, ETH_P_IPV6, 2, v, 2);
+	return !rtnl_dump(r, RTM_GETQDISC, on_echo, &echo) && echo.found;
 }
 
 /* --- counters ---------------------------------------------------------- */
 
 struct count {
-	const struct rtnl *r;
+	int ifindex;
 	uint32_t handle;
 	struct qdisc_stats *stats;
 	bool found;
@@ -284,7 +419,7 @@ static void on_counted(void *arg, struct nlmsghdr *h)
 	struct gnet_stats_basic basic;
 	struct gnet_stats_queue queue;
 
-	if (tc->tcm_ifindex != count->r->ifindex ||
+	if (tc->tcm_ifindex != count->ifindex ||
 	    tc->tcm_handle != count->handle ||
 	    nlmsg_parse(h, sizeof(*tc), a, TCA_MAX, NULL) < 0 ||
 	    !a[TCA_STATS2] ||
@@ -299,13 +434,18 @@ static void on_counted(void *arg, struct nlmsghdr *h)
 	if (s[TCA_STATS_QUEUE]) {
 		nla_memcpy(&queue, s[TCA_STATS_QUEUE], sizeof(queue));
 		count->stats->drops = queue.drops;
+		count->stats->overlimits = queue.overlimits;
 	}
 }
 
-int qdisc_stats(struct rtnl *r, uint32_t handle, struct qdisc_stats *ret)
+int qdisc_stats(struct rtnl *r, const struct qdisc_place *place,
+		struct qdisc_stats *ret)
 {
-	struct count count = { .r = r, .handle = child_handle(handle),
-			       .stats = ret };
+	struct count count = {
+		.ifindex = place->ingress ? place->ifb_index : r->ifindex,
+		.handle = child_handle(place->handle),
+		.stats = ret,
+	};
 	int rc;
 
 	memset(ret, 0, sizeof(*ret));

@@ -20,6 +20,9 @@
 
 #include "chaos/base/mem.h"
 
+/* A distribution's table is 8 KB. */
+enum { RTNL_MSG = 12 * 1024 };
+
 void rtnl_netns_path(const char *netns, char dst[RTNL_NETNS])
 {
 	if (!netns || !*netns)
@@ -110,7 +113,7 @@ struct nl_msg *rtnl_tc_msg(const struct rtnl *r, int type, int flags,
 			   uint32_t handle, uint32_t parent, uint32_t info,
 			   const char *kind)
 {
-	struct nl_msg *msg = nlmsg_alloc_simple(type, flags);
+	struct nl_msg *msg = nlmsg_alloc_size(RTNL_MSG);
 	struct tcmsg tc = {
 		.tcm_family = AF_UNSPEC,
 		.tcm_ifindex = r ? r->ifindex : 0,
@@ -119,6 +122,7 @@ struct nl_msg *rtnl_tc_msg(const struct rtnl *r, int type, int flags,
 		.tcm_info = info,
 	};
 
+	nlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, type, 0, flags);
 	nlmsg_append(msg, &tc, sizeof(tc), NLMSG_ALIGNTO);
 	if (kind)
 		nla_put_string(msg, TCA_KIND, kind);

@@ -5,6 +5,8 @@
  *	uml-netem check  "[fault …] section"	can it run here
  *	uml-netem rtt    "…" PORT [SPEED]	TCP echo before, during, after
  *	uml-netem hold   "…"		inject, say so, wait to be killed
+ *	uml-netem serve			sections on stdin, each ended by
+ *					"end": inject, "holding", a line: revert
  *	uml-netem recover			what a crash left
  *	uml-netem load FILE...			insmod(8), which may be absent
  */
@@ -256,6 +258,39 @@ static int hold(const char *text)
 	return 0;
 }
 
+static bool read_section(char *text, size_t size)
+{
+	char line[256];
+
+	*text = '\0';
+	while (fgets(line, sizeof(line), stdin)) {
+		if (!strcmp(line, "end\n"))
+			return true;
+		if (strlen(text) + strlen(line) < size)
+			strcat(text, line);
+	}
+	return false;
+}
+
+static int serve(void)
+{
+	char text[4096], line[16];
+	struct run r;
+
+	while (read_section(text, sizeof(text))) {
+		open_run(&r, text, 1);
+		arm_and_inject(&r);
+		printf("holding\n");
+		fflush(stdout);
+		if (!fgets(line, sizeof(line), stdin))
+			die("serve");
+		revert(&r);
+		printf("gone\n");
+		fflush(stdout);
+	}
+	return 0;
+}
+
 static int recover(void)
 {
 	struct fault_recovered got;
@@ -298,6 +333,8 @@ int main(int argc, char **argv)
 			   argc > 4 ? atof(argv[4]) : 1);
 	if (argc == 3 && !strcmp(argv[1], "hold"))
 		return hold(argv[2]);
+	if (argc == 2 && !strcmp(argv[1], "serve"))
+		return serve();
 	if (argc == 2 && !strcmp(argv[1], "recover"))
 		return recover();
 	fprintf(stderr, "usage: uml-netem check|rtt|hold|recover …\n");

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Boots a User Mode Linux kernel on the host's own file system and runs a script
-# in it as root:   uml_run SECONDS SCRIPT BUILD-DIR
+# in it as root:   uml_run SECONDS SCRIPT BUILD-DIR [FILE...]
+# The files are found in /run, as UML_ARGS is in the script's arguments.
 # What the script prints is printed; uml_run is 0 if it printed "RESULT ok".
 # Sourced by tests/uml/test_*.sh.
 
@@ -14,7 +15,9 @@ uml_need()
 
 uml_run()
 {
-	local seconds=$1 script=$(realpath "$2") build=$3 dir out
+	local seconds=$1 script=$(realpath "$2") build=$3 dir out files=
+	shift 3
+	[ $# = 0 ] || files=$(realpath "$@" | tr '\n' ' ')
 	dir=$(mktemp -d)
 	out=$dir/out
 	# The host's files are its root: all that is written goes to a tmpfs.
@@ -27,15 +30,16 @@ source="\$(cat "$script")"
 mount -t tmpfs tmp /run
 mkdir -p /run/netns
 [ -d /var/lib/gameday ] && mount -t tmpfs tmp /var/lib/gameday
-cp "$build/uml-netem" /run/uml-netem
-modules=\$(echo /usr/lib/uml/modules/*/kernel/net)
-/run/uml-netem load \\
-	\$modules/sched/{sch_prio,sch_netem,sch_tbf,cls_u32}.ko
+cp "$build/uml-netem" $files /run/
+modules=\$(echo /usr/lib/uml/modules/*/kernel)
+/run/uml-netem load \$modules/lib/crc-ccitt.ko \$modules/net/ipv6/ipv6.ko \\
+	\$modules/net/sched/{sch_prio,sch_netem,sch_tbf,sch_ingress}.ko \\
+	\$modules/net/sched/{cls_u32,act_mirred}.ko \$modules/drivers/net/ifb.ko
 mount -t tmpfs tmp /tmp
 ip link set lo up
 export GAMEDAY_UNDO_DIR=/run/undo
 cd /
-bash -c "\$source" 2>&1
+bash -c "\$source" uml ${UML_ARGS:-} 2>&1
 echo "init ended"
 halt -f
 INIT

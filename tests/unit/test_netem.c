@@ -36,8 +36,8 @@ static void test_netem_put(void **state)
 	const struct netem_conf conf = { .delay = 10 * NSEC_MS + 1,
 					 .jitter = 64, .limit = 77 };
 	struct rtnl r = { .ifindex = 3 };
-	struct nl_msg *msg = qdisc_child(&r, 0x6a420000, NLM_F_CREATE,
-					 "netem");
+	struct qdisc_place place = { .r = &r, .handle = 0x6a420000 };
+	struct nl_msg *msg = qdisc_child(&place, NLM_F_CREATE, "netem");
 	struct nlattr *a[TCA_MAX + 1], *o[TCA_NETEM_MAX + 1];
 	struct tc_netem_qopt old;
 	struct tcmsg tc;
