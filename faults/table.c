@@ -29,6 +29,7 @@ fault_table faults_table = {
 	&net_netem,
 	&net_rate,
 	&net_reorder,
+	&partition,
 	&link_pool_limit.ops,
 	NULL,
 };

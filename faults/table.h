@@ -7,5 +7,16 @@
 
 struct toxic_driver;	/* begins with its struct fault_ops */
 
+extern const struct toxic_driver link_bandwidth, link_blackhole,
+	link_connect_rate, link_corrupt, link_cut, link_delay, link_down,
+	link_drip, link_kafka_pause, link_limit_data, link_pause,
+	link_pool_limit, link_refuse, link_reset, link_slice, link_slow_close,
+	link_slow_connect, link_timeout;
 extern const struct fault_ops net_corrupt, net_delay, net_duplicate, net_loss,
 	net_netem, net_rate, net_reorder;
+extern const struct fault_ops partition;
+
+/* Sorted by name, ends with NULL. */
+extern fault_table faults_table;
+
+#endif

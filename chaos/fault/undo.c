@@ -34,6 +34,7 @@ static const struct undo_medium undo_local = {
 static const struct undo_medium *const media[UNDO_VIAS] = {
 	[UNDO_HTTP] = &undo_http,
 	[UNDO_NETLINK] = &undo_netlink,
+	[UNDO_NFT] = &undo_nft,
 	[UNDO_SIGNAL] = &undo_signal,
 	[UNDO_LOCAL] = &undo_local,
 };

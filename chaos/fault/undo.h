@@ -21,6 +21,7 @@ enum undo_via {
 	UNDO_HTTP,	/* a request to a proxy's control socket */
 	UNDO_NETLINK,	/* rtnetlink messages; interface by name */
 	UNDO_SIGNAL,	/* a signal to pid + start time */
+	UNDO_NFT,	/* a batch that deletes a table of ours */
 	UNDO_LOCAL,	/* in this process only: ended with it, by definition */
 	UNDO_VIAS
 };
@@ -45,6 +46,9 @@ struct undo_record {
 	uint8_t bytes[UNDO_BYTES];	/* the messages that revert */
 	uint8_t verify[UNDO_BYTES];	/* those that look */
 };
+
+/* Fills in via, bytes and verify: removal of table inet r->owner. */
+void undo_nft_render(struct undo_record *r);
 
 /* Idempotent; bounded by 500 real ms; allocates nothing. 0: done or gone. */
 int undo_revert(const struct undo_record *r, struct err *err);

@@ -3,6 +3,8 @@
 #ifndef GD_FAULT_UNDO_IMPL_H
 #define GD_FAULT_UNDO_IMPL_H
 
+#include <sys/types.h>
+
 #include "chaos/fault/undo.h"
 
 #define UNDO_TIMEOUT (500 * NSEC_MS)	/* real, of one revert or one look */
@@ -18,7 +20,14 @@ struct undo_medium {
 				  struct err *err);
 };
 
-extern const struct undo_medium undo_http, undo_netlink, undo_signal;
+extern const struct undo_medium undo_http, undo_netlink, undo_nft, undo_signal;
+
+enum { NETLINK_READ = 32768 };	/* the kernel's largest dump message */
+
+/* A netlink socket in a namespace (a path, or "" for ours). */
+int undo_socket(const char *netns, int protocol, struct err *err);
+/* One datagram; -ETIMEDOUT, -EMSGSIZE. */
+ssize_t undo_receive(int fd, void *buf, size_t size, nsec_t deadline);
 
 /* Room for real ns until the deadline (mono), for poll(2); 0 when past. */
 int undo_left_ms(nsec_t deadline);

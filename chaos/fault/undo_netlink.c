@@ -7,12 +7,9 @@
  * A link message has the name of the link in it.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
-#include <poll.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -20,39 +17,6 @@
 
 #include "chaos/base/mem.h"
 #include "chaos/fault/undo_impl.h"
-
-enum { NETLINK_READ = 32768 };	/* the kernel's largest dump message */
-
-/* Only the socket has to be made in the other namespace. */
-static int socket_in(const char *netns, struct err *err)
-{
-	AUTO_CLOSE int home = -1;
-	AUTO_CLOSE int there = -1;
-	int fd;
-
-	if (netns[0]) {
-		there = open(netns, O_RDONLY | O_CLOEXEC);
-		if (there < 0)
-			return err_errno(err, "network namespace '%s'", netns);
-		home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-		if (home < 0)
-			return err_errno(err, "/proc/thread-self/ns/net");
-		if (setns(there, CLONE_NEWNET))
-			return err_errno(err, "enter network namespace '%s'",
-					 netns);
-	}
-	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
-		    NETLINK_ROUTE);
-	if (fd < 0)
-		fd = err_errno(err, "netlink socket");
-	if (home >= 0 && setns(home, CLONE_NEWNET)) {
-		/* A thread in the wrong namespace must not go on. */
-		if (fd >= 0)
-			close(fd);
-		return err_errno(err, "leave network namespace '%s'", netns);
-	}
-	return fd;
-}
 
 static int index_of(int fd, const char *name, struct err *err)
 {
@@ -75,7 +39,7 @@ static int index_of(int fd, const char *name, struct err *err)
 static int open_for(const struct undo_record *r, int *ret_fd, int *ret_index,
 		    struct err *err)
 {
-	AUTO_CLOSE int fd = socket_in(r->netns, err);
+	AUTO_CLOSE int fd = undo_socket(r->netns, NETLINK_ROUTE, err);
 	int index;
 
 	if (fd < 0)
@@ -122,23 +86,6 @@ static int render(const uint8_t *from, size_t left, int index, uint32_t seq,
 	return 0;
 }
 
-static ssize_t receive(int fd, void *buf, size_t size, nsec_t deadline)
-{
-	for (;;) {
-		ssize_t n = recv(fd, buf, size, MSG_TRUNC);
-		struct pollfd p = { .fd = fd, .events = POLLIN };
-
-		if (n >= 0)
-			return (size_t)n > size ? -EMSGSIZE : n;
-		if (errno == EINTR)
-			continue;
-		if (errno != EAGAIN)
-			return -errno;
-		if (poll(&p, 1, undo_left_ms(deadline)) == 0)
-			return -ETIMEDOUT;
-	}
-}
-
 static int error_of(const struct nlmsghdr *h)
 {
 	return ((const struct nlmsgerr *)NLMSG_DATA(h))->error;
@@ -153,7 +100,7 @@ static int transact(int fd, const uint8_t *msg, size_t len, uint32_t seq,
 	if (send(fd, msg, len, 0) < 0)
 		return -errno;
 	for (;;) {
-		ssize_t n = receive(fd, in, sizeof(in), deadline);
+		ssize_t n = undo_receive(fd, in, sizeof(in), deadline);
 		struct nlmsghdr *h = (struct nlmsghdr *)(void *)in;
 
 		if (n < 0)
@@ -249,7 +196,7 @@ static int has_qdisc(int fd, const uint8_t *msg, size_t len, int index,
 	if (send(fd, &ask, sizeof(ask), 0) < 0)
 		return -errno;
 	while (rc == -EAGAIN) {
-		ssize_t n = receive(fd, in, sizeof(in), deadline);
+		ssize_t n = undo_receive(fd, in, sizeof(in), deadline);
 
 		if (n < 0)
 			return (int)n;
@@ -270,7 +217,7 @@ static int has_link(int fd, const uint8_t *msg, size_t len, uint32_t seq,
 	if (send(fd, msg, len, 0) < 0)
 		return -errno;
 	for (;;) {
-		ssize_t n = receive(fd, in, sizeof(in), deadline);
+		ssize_t n = undo_receive(fd, in, sizeof(in), deadline);
 		int rc;
 
 		if (n < 0)

@@ -75,9 +75,8 @@ static int connect_here(struct rtnl *r, const char *dev, struct err *err)
 	return look_up(r, dev, err);
 }
 
-/* A socket stays in the namespace that it was made in. */
-int rtnl_open(struct rtnl *r, const char *netns, const char *dev,
-	      struct err *err)
+int rtnl_in_netns(const char *netns, int (*fn)(void *arg, struct err *err),
+		  void *arg, struct err *err)
 {
 	AUTO_CLOSE int home = -1;
 	AUTO_CLOSE int there = -1;
@@ -92,9 +91,31 @@ int rtnl_open(struct rtnl *r, const char *netns, const char *dev,
 			return err_errno(err, "enter network namespace '%s'",
 					 netns);
 	}
-	rc = connect_here(r, dev, err);
+	rc = fn(arg, err);
 	if (home >= 0 && setns(home, CLONE_NEWNET))
 		rc = err_errno(err, "leave network namespace '%s'", netns);
+	return rc;
+}
+
+struct opening {
+	struct rtnl *r;
+	const char *dev;
+};
+
+static int open_here(void *arg, struct err *err)
+{
+	struct opening *o = arg;
+
+	return connect_here(o->r, o->dev, err);
+}
+
+/* A socket stays in the namespace that it was made in. */
+int rtnl_open(struct rtnl *r, const char *netns, const char *dev,
+	      struct err *err)
+{
+	struct opening o = { .r = r, .dev = dev };
+	int rc = rtnl_in_netns(netns, open_here, &o, err);
+
 	if (rc)
 		rtnl_close(r);
 	return rc;

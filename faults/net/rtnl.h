@@ -23,6 +23,9 @@ enum { RTNL_NETNS = 128 };
 
 /* "" stays "", a name becomes /run/netns/NAME, a path stays. */
 void rtnl_netns_path(const char *netns, char dst[RTNL_NETNS]);
+/* Runs fn in a namespace: a path, or "" for ours. Its error comes back. */
+int rtnl_in_netns(const char *netns, int (*fn)(void *arg, struct err *err),
+		  void *arg, struct err *err) MUST_CHECK;
 /* netns: a path, or "" for ours. */
 int rtnl_open(struct rtnl *r, const char *netns, const char *dev,
 	      struct err *err) MUST_CHECK;

@@ -9,6 +9,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/tc_act/tc_mirred.h>
 #include <netlink/attr.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,8 +41,8 @@ static int check_port(int64_t port, struct err *err)
 	return 0;
 }
 
-static int find_port(const char *text, const struct fault_env *env, int *ret,
-		     struct err *err)
+int scope_port(const char *text, const struct fault_env *env, int *ret,
+	       struct err *err)
 {
 	struct addr addr;
 	int64_t port;
@@ -62,8 +63,8 @@ static int find_port(const char *text, const struct fault_env *env, int *ret,
 	return rc;
 }
 
-static int parse_prefix(const char *text, struct scope_prefix *ret,
-			struct err *err)
+int scope_prefix_parse(const char *text, struct scope_prefix *ret,
+		       struct err *err)
 {
 	const char *slash = strchr(text, '/');
 	AUTO_FREE char *ip = slash ? mem_strndup(text, (size_t)(slash - text)) :
@@ -82,8 +83,19 @@ static int parse_prefix(const char *text, struct scope_prefix *ret,
 	return 0;
 }
 
+void scope_prefix_text(const struct scope_prefix *p, char *dst, size_t size)
+{
+	char ip[INET6_ADDRSTRLEN] = "";
+
+	inet_ntop(p->family, p->addr, ip, sizeof(ip));
+	if (p->bits == (p->family == AF_INET ? 32 : 128))
+		snprintf(dst, size, "%s", ip);
+	else
+		snprintf(dst, size, "%s/%u", ip, p->bits);
+}
+
 struct routes {
-	const struct rtnl *r;
+	int ifindex;		/* 0: any */
 	struct scope *s;
 };
 
@@ -99,7 +111,8 @@ static void on_route(void *arg, struct nlmsghdr *h)
 	    s->n_gateways == SCOPE_GATEWAYS ||
 	    nlmsg_parse(h, sizeof(*rt), a, RTA_MAX, NULL) < 0 ||
 	    !a[RTA_GATEWAY] || !a[RTA_OIF] ||
-	    (int)nla_get_u32(a[RTA_OIF]) != routes->r->ifindex)
+	    (routes->ifindex &&
+	     (int)nla_get_u32(a[RTA_OIF]) != routes->ifindex))
 		return;
 	g->family = rt->rtm_family;
 	g->bits = g->family == AF_INET ? 32 : 128;
@@ -107,23 +120,25 @@ static void on_route(void *arg, struct nlmsghdr *h)
 	s->n_gateways++;
 }
 
-static int find_gateways(struct rtnl *r, struct scope *s, struct err *err)
+int scope_gateways(struct rtnl *r, bool only_dev, struct scope *s,
+		   struct err *err)
 {
-	struct routes routes = { .r = r, .s = s };
+	struct routes routes = { .ifindex = only_dev ? r->ifindex : 0,
+				 .s = s };
 	int rc = rtnl_dump(r, RTM_GETROUTE, on_route, &routes);
 
-	if (rc)
-		return err_set(err, rc, "look at the routes of '%s': %s",
-			       r->dev, strerror(-rc));
+	return rc ? err_set(err, rc, "look at the routes of '%s': %s", r->dev,
+			    strerror(-rc)) : 0;
+}
+
+bool scope_is_gateway(const struct scope *s, const struct scope_prefix *p)
+{
 	for (size_t i = 0; i < s->n_gateways; i++)
-		if (s->peer.family == s->gateways[i].family &&
-		    s->peer.bits == s->gateways[i].bits &&
-		    !memcmp(s->peer.addr, s->gateways[i].addr,
-			    s->peer.bits / 8))
-			return err_set(err, -EPERM, "'address' is the default "
-				       "gateway, which no kernel fault "
-				       "touches");
-	return 0;
+		if (p->family == s->gateways[i].family &&
+		    p->bits == s->gateways[i].bits &&
+		    !memcmp(p->addr, s->gateways[i].addr, p->bits / 8))
+			return true;
+	return false;
 }
 
 int scope_find(const struct net_conf *c, const struct fault_env *env,
@@ -139,11 +154,14 @@ int scope_find(const struct net_conf *c, const struct fault_env *env,
 	if (ret->protocol == NET_AUTO)
 		ret->protocol = c->port ? NET_TCP : NET_ANY;
 	if (c->address)
-		rc = parse_prefix(c->address, &ret->peer, err);
+		rc = scope_prefix_parse(c->address, &ret->peer, err);
 	if (!rc)
-		rc = find_gateways(r, ret, err);
+		rc = scope_gateways(r, true, ret, err);
+	if (!rc && scope_is_gateway(ret, &ret->peer))
+		rc = err_set(err, -EPERM, "'address' is the default gateway, "
+			     "which no kernel fault touches");
 	if (!rc && c->port)
-		rc = find_port(c->port, env, &ret->port, err);
+		rc = scope_port(c->port, env, &ret->port, err);
 	return rc;
 }
 

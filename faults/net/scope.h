@@ -31,6 +31,17 @@ struct scope {
 	size_t n_gateways;
 };
 
+int scope_prefix_parse(const char *text, struct scope_prefix *ret,
+		       struct err *err) MUST_CHECK;
+void scope_prefix_text(const struct scope_prefix *p, char *dst, size_t size);
+/* A number or a symbol; -ENOENT: one that is not known yet. */
+int scope_port(const char *text, const struct fault_env *env, int *ret,
+	       struct err *err) MUST_CHECK;
+/* The default gateways there are; only_dev: by r's interface. */
+int scope_gateways(struct rtnl *r, bool only_dev, struct scope *s,
+		   struct err *err) MUST_CHECK;
+bool scope_is_gateway(const struct scope *s, const struct scope_prefix *p);
+
 /*
  * -ENOENT: a port's symbol is not known yet.  -EPERM: what no kernel fault
  * touches.  r: looks for gateways there.

@@ -107,7 +107,7 @@ static void parse(struct run *r, const char *text)
 		fail_msg("%s", r->errs.v[0].msg);
 }
 
-static int open_link(struct run *r, const char *to, const char *run,
+static inline int open_link(struct run *r, const char *to, const char *run,
 		     json_t *stack_links, struct err *err)
 {
 	struct fault_link_args args = {
