@@ -5,6 +5,10 @@
 #include "faults/link/toxic.h"
 
 fault_table faults_table = {
+	&cgroup_cpu,
+	&cgroup_freeze,
+	&cgroup_io,
+	&cgroup_memory,
 	&link_kafka_pause.ops,
 	&link_bandwidth.ops,
 	&link_blackhole.ops,
@@ -31,5 +35,9 @@ fault_table faults_table = {
 	&net_reorder,
 	&partition,
 	&link_pool_limit.ops,
+	&process_continue,
+	&process_kill,
+	&process_restart,
+	&process_stop,
 	NULL,
 };

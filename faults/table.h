@@ -12,9 +12,13 @@ extern const struct toxic_driver link_bandwidth, link_blackhole,
 	link_drip, link_kafka_pause, link_limit_data, link_pause,
 	link_pool_limit, link_refuse, link_reset, link_slice, link_slow_close,
 	link_slow_connect, link_timeout;
+extern const struct fault_ops cgroup_cpu, cgroup_freeze, cgroup_io,
+	cgroup_memory;
 extern const struct fault_ops net_corrupt, net_delay, net_duplicate, net_loss,
 	net_netem, net_rate, net_reorder;
 extern const struct fault_ops partition;
+extern const struct fault_ops process_continue, process_kill, process_restart,
+	process_stop;
 
 /* Sorted by name, ends with NULL. */
 extern fault_table faults_table;

@@ -24,11 +24,12 @@ static bool ends_with(const char *s, const char *tail)
 	return n > m && !strcmp(s + n - m, tail);
 }
 
-/* A process or a namespace does not outlive its boot. */
+/* A process, a cgroup or a namespace does not outlive its boot. */
 static bool is_void(const struct undo_record *r, bool other_boot)
 {
 	return other_boot && (r->via == UNDO_SIGNAL || r->via == UNDO_LOCAL ||
-			      r->netns[0]);
+			      r->via == UNDO_COMMAND ||
+			      r->via == UNDO_WRITE || r->netns[0]);
 }
 
 static void add_left(struct fault_recovered *ret, const char *run,

@@ -36,6 +36,9 @@ static const struct undo_medium *const media[UNDO_VIAS] = {
 	[UNDO_NETLINK] = &undo_netlink,
 	[UNDO_NFT] = &undo_nft,
 	[UNDO_SIGNAL] = &undo_signal,
+	[UNDO_COMMAND] = &undo_command,
+	[UNDO_WRITE] = &undo_write,
+	[UNDO_UNLINK] = &undo_unlink,
 	[UNDO_LOCAL] = &undo_local,
 };
 

@@ -20,8 +20,11 @@
 enum undo_via {
 	UNDO_HTTP,	/* a request to a proxy's control socket */
 	UNDO_NETLINK,	/* rtnetlink messages; interface by name */
-	UNDO_SIGNAL,	/* a signal to pid + start time */
+	UNDO_SIGNAL,	/* a signal to pid + start time, one or more */
 	UNDO_NFT,	/* a batch that deletes a table of ours */
+	UNDO_COMMAND,	/* a program that starts what was ended */
+	UNDO_WRITE,	/* a value back into a file (cgroups) */
+	UNDO_UNLINK,	/* a file of ours removed */
 	UNDO_LOCAL,	/* in this process only: ended with it, by definition */
 	UNDO_VIAS
 };
@@ -37,10 +40,10 @@ struct undo_record {
 	char target[128];		/* "link db", "qdisc lo" */
 	char owner[64];			/* the mark: toxic name, qdisc handle */
 	char command[512];		/* what a person types to remove it */
-	char where[128];		/* socket path; interface; netns */
+	char where[256];		/* socket; interface; file */
 	char netns[128];		/* path, or "" for ours */
 	char instance[64];		/* UNDO_HTTP: the proxy's */
-	struct proc_id proc;		/* UNDO_SIGNAL */
+	struct proc_id proc;		/* UNDO_SIGNAL; more of it in bytes */
 	int32_t signal;
 	uint32_t len, verify_len;
 	uint8_t bytes[UNDO_BYTES];	/* the messages that revert */
@@ -49,6 +52,26 @@ struct undo_record {
 
 /* Fills in via, bytes and verify: removal of table inet r->owner. */
 void undo_nft_render(struct undo_record *r);
+
+/*
+ * UNDO_SIGNAL: SIGCONT to what was stopped, SIGKILL to what was started.
+ * -E2BIG: too many.
+ */
+int undo_signal_render(struct undo_record *r, int signal,
+		       const struct proc_id *v, size_t n) MUST_CHECK;
+/*
+ * UNDO_COMMAND: argv is run (as uid:gid, or "" for as we are) unless something
+ * runs that `runs` names: "name:COMM", "port:N", "unit:NAME".
+ */
+int undo_command_render(struct undo_record *r, const char *const *argv,
+			const char *as, const char *runs) MUST_CHECK;
+/*
+ * UNDO_WRITE: `value` into the file at `where`.  key: "8:0" for a file that
+ * has a line for each; else "".  want: the file, or the line behind its key,
+ * as it is read when it is undone; "" for no such line.
+ */
+int undo_write_render(struct undo_record *r, const char *key,
+		      const char *value, const char *want) MUST_CHECK;
 
 /* Idempotent; bounded by 500 real ms; allocates nothing. 0: done or gone. */
 int undo_revert(const struct undo_record *r, struct err *err);

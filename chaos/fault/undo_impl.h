@@ -20,7 +20,8 @@ struct undo_medium {
 				  struct err *err);
 };
 
-extern const struct undo_medium undo_http, undo_netlink, undo_nft, undo_signal;
+extern const struct undo_medium undo_command, undo_http, undo_netlink,
+	undo_nft, undo_signal, undo_unlink, undo_write;
 
 enum { NETLINK_READ = 32768 };	/* the kernel's largest dump message */
 

@@ -96,7 +96,7 @@ static int render(const struct qdisc_place *place, bool replace,
 	if (place->ingress)
 		add(v, n, "qdisc ingress", "sch_ingress",
 		    qdisc_ingress(place));
-	count = scope_filters(scope, place, filters);
+	count = net_scope_filters(scope, place, filters);
 	for (size_t i = 0; i < count; i++)
 		add(v, n, "filter u32", place->ingress ?
 		    "cls_u32 or act_mirred" : "cls_u32", filters[i]);
@@ -216,7 +216,7 @@ static int net_check(struct fault *f, const struct fault_env *env,
 	if (!rc)
 		rc = open_root(&r, c, &root, err);
 	if (!rc) {
-		rc = scope_find(c, env, &r, &scope, err);
+		rc = net_scope_find(c, env, &r, &scope, err);
 		if (rc == -ENOENT) {	/* a symbol, later */
 			scope.port = 1;
 			rc = 0;
@@ -265,7 +265,7 @@ static int net_prepare(struct fault *f, struct undo_record *undo,
 	int rc = open_root(&s->rtnl, c, &root, err);
 
 	if (!rc)
-		rc = scope_find(c, env, &s->rtnl, &scope, err);
+		rc = net_scope_find(c, env, &s->rtnl, &scope, err);
 	if (rc)
 		return rc;
 	qdisc_place(&s->place, &s->rtnl, env->run, fault_mark(f),
@@ -306,7 +306,7 @@ static void net_describe(const struct fault *f, struct buf *calls,
 		buf_addf(calls, "\nRTM_NEWQDISC %s ingress, block %x",
 			 c->dev, place.block);
 	buf_addf(calls, "\nRTM_NEWTFILTER %s: u32 ", c->dev);
-	scope_text(c, calls);
+	net_scope_text(c, calls);
 	buf_adds(calls, place.ingress ? ": redirect\n" : "\n");
 	net_explain(c, calls);
 	if (place.ingress)

@@ -41,7 +41,7 @@ static int check_port(int64_t port, struct err *err)
 	return 0;
 }
 
-int scope_port(const char *text, const struct fault_env *env, int *ret,
+int net_scope_port(const char *text, const struct fault_env *env, int *ret,
 	       struct err *err)
 {
 	struct addr addr;
@@ -63,7 +63,7 @@ int scope_port(const char *text, const struct fault_env *env, int *ret,
 	return rc;
 }
 
-int scope_prefix_parse(const char *text, struct scope_prefix *ret,
+int net_scope_prefix_parse(const char *text, struct scope_prefix *ret,
 		       struct err *err)
 {
 	const char *slash = strchr(text, '/');
@@ -83,7 +83,7 @@ int scope_prefix_parse(const char *text, struct scope_prefix *ret,
 	return 0;
 }
 
-void scope_prefix_text(const struct scope_prefix *p, char *dst, size_t size)
+void net_scope_prefix_text(const struct scope_prefix *p, char *dst, size_t size)
 {
 	char ip[INET6_ADDRSTRLEN] = "";
 
@@ -120,7 +120,7 @@ static void on_route(void *arg, struct nlmsghdr *h)
 	s->n_gateways++;
 }
 
-int scope_gateways(struct rtnl *r, bool only_dev, struct scope *s,
+int net_scope_gateways(struct rtnl *r, bool only_dev, struct scope *s,
 		   struct err *err)
 {
 	struct routes routes = { .ifindex = only_dev ? r->ifindex : 0,
@@ -131,7 +131,7 @@ int scope_gateways(struct rtnl *r, bool only_dev, struct scope *s,
 			    strerror(-rc)) : 0;
 }
 
-bool scope_is_gateway(const struct scope *s, const struct scope_prefix *p)
+bool net_scope_is_gateway(const struct scope *s, const struct scope_prefix *p)
 {
 	for (size_t i = 0; i < s->n_gateways; i++)
 		if (p->family == s->gateways[i].family &&
@@ -141,7 +141,7 @@ bool scope_is_gateway(const struct scope *s, const struct scope_prefix *p)
 	return false;
 }
 
-int scope_find(const struct net_conf *c, const struct fault_env *env,
+int net_scope_find(const struct net_conf *c, const struct fault_env *env,
 	       struct rtnl *r, struct scope *ret, struct err *err)
 {
 	int rc = 0;
@@ -154,14 +154,14 @@ int scope_find(const struct net_conf *c, const struct fault_env *env,
 	if (ret->protocol == NET_AUTO)
 		ret->protocol = c->port ? NET_TCP : NET_ANY;
 	if (c->address)
-		rc = scope_prefix_parse(c->address, &ret->peer, err);
+		rc = net_scope_prefix_parse(c->address, &ret->peer, err);
 	if (!rc)
-		rc = scope_gateways(r, true, ret, err);
-	if (!rc && scope_is_gateway(ret, &ret->peer))
+		rc = net_scope_gateways(r, true, ret, err);
+	if (!rc && net_scope_is_gateway(ret, &ret->peer))
 		rc = err_set(err, -EPERM, "'address' is the default gateway, "
 			     "which no kernel fault touches");
 	if (!rc && c->port)
-		rc = scope_port(c->port, env, &ret->port, err);
+		rc = net_scope_port(c->port, env, &ret->port, err);
 	return rc;
 }
 
@@ -370,7 +370,7 @@ static void family_filters(struct filters *f, const struct scope *s,
 		hit(f, s, family, true);
 }
 
-size_t scope_filters(const struct scope *s, const struct qdisc_place *place,
+size_t net_scope_filters(const struct scope *s, const struct qdisc_place *place,
 		     struct nl_msg *msgs[SCOPE_FILTERS])
 {
 	struct filters f = { .place = place, .msgs = msgs };
@@ -382,7 +382,7 @@ size_t scope_filters(const struct scope *s, const struct qdisc_place *place,
 	return f.n;
 }
 
-void scope_text(const struct net_conf *c, struct buf *out)
+void net_scope_text(const struct net_conf *c, struct buf *out)
 {
 	static const char *const protocols[] = { "", "any", "icmp", "tcp",
 						 "udp" };

@@ -31,27 +31,28 @@ struct scope {
 	size_t n_gateways;
 };
 
-int scope_prefix_parse(const char *text, struct scope_prefix *ret,
+int net_scope_prefix_parse(const char *text, struct scope_prefix *ret,
 		       struct err *err) MUST_CHECK;
-void scope_prefix_text(const struct scope_prefix *p, char *dst, size_t size);
+void net_scope_prefix_text(const struct scope_prefix *p, char *dst,
+			   size_t size);
 /* A number or a symbol; -ENOENT: one that is not known yet. */
-int scope_port(const char *text, const struct fault_env *env, int *ret,
+int net_scope_port(const char *text, const struct fault_env *env, int *ret,
 	       struct err *err) MUST_CHECK;
 /* The default gateways there are; only_dev: by r's interface. */
-int scope_gateways(struct rtnl *r, bool only_dev, struct scope *s,
+int net_scope_gateways(struct rtnl *r, bool only_dev, struct scope *s,
 		   struct err *err) MUST_CHECK;
-bool scope_is_gateway(const struct scope *s, const struct scope_prefix *p);
+bool net_scope_is_gateway(const struct scope *s, const struct scope_prefix *p);
 
 /*
  * -ENOENT: a port's symbol is not known yet.  -EPERM: what no kernel fault
  * touches.  r: looks for gateways there.
  */
-int scope_find(const struct net_conf *c, const struct fault_env *env,
+int net_scope_find(const struct net_conf *c, const struct fault_env *env,
 	       struct rtnl *r, struct scope *ret, struct err *err) MUST_CHECK;
 /* The filters, in their order. Caller frees each. How many. */
-size_t scope_filters(const struct scope *s, const struct qdisc_place *place,
+size_t net_scope_filters(const struct scope *s, const struct qdisc_place *place,
 		     struct nl_msg *msgs[SCOPE_FILTERS]);
 /* "tcp to port 5432 of 10.0.0.0/8, IPv4 and IPv6" */
-void scope_text(const struct net_conf *c, struct buf *out);
+void net_scope_text(const struct net_conf *c, struct buf *out);
 
 #endif

@@ -102,10 +102,10 @@ static int find(const struct partition *o, const struct fault_env *env,
 		.v = mem_calloc(o->address.n + 1, sizeof(*ret->v))
 	};
 	for (; !rc && ret->n < o->address.n; ret->n++)
-		rc = scope_prefix_parse(o->address.v[ret->n],
+		rc = net_scope_prefix_parse(o->address.v[ret->n],
 					&ret->v[ret->n], err);
 	if (!rc && o->port)
-		rc = scope_port(o->port, env, &ret->port, err);
+		rc = net_scope_port(o->port, env, &ret->port, err);
 	return rc;
 }
 
@@ -129,7 +129,7 @@ static void add_passes(struct buf *b, const char *table, const char *chain,
 		const struct scope_prefix *g = &gateways->gateways[i];
 		const char *ip = g->family == AF_INET ? "ip" : "ip6";
 
-		scope_prefix_text(g, text, sizeof(text));
+		net_scope_prefix_text(g, text, sizeof(text));
 		buf_addf(b, "add rule inet %s %s %s saddr %s accept\n"
 			 "add rule inet %s %s %s daddr %s accept\n", table,
 			 chain, ip, text, table, chain, ip, text);
@@ -173,7 +173,7 @@ static void add_rule(struct buf *b, const struct rule *r, const char *protocol,
 
 	buf_addf(b, "add rule inet %s %s ", r->table, r->chain);
 	if (peer) {
-		scope_prefix_text(peer, text, sizeof(text));
+		net_scope_prefix_text(peer, text, sizeof(text));
 		buf_addf(b, "%s %s %s ", peer->family == AF_INET ? "ip" : "ip6",
 			 r->out ? "daddr" : "saddr", text);
 	}
@@ -345,7 +345,7 @@ static int check_gateways(const struct scope *g, const struct scopes *s,
 			  struct err *err)
 {
 	for (size_t i = 0; i < s->n; i++)
-		if (scope_is_gateway(g, &s->v[i]))
+		if (net_scope_is_gateway(g, &s->v[i]))
 			return err_set(err, -EPERM, "'address' is the default "
 				       "gateway, which no kernel fault "
 				       "touches");
@@ -364,7 +364,7 @@ static int look(const struct partition *o, const struct scopes *s,
 	*gateways = (struct scope){ .n_gateways = 0 };
 	rc = rtnl_open(&r, netns, "lo", err);
 	if (!rc)
-		rc = scope_gateways(&r, false, gateways, err);
+		rc = net_scope_gateways(&r, false, gateways, err);
 	rtnl_close(&r);
 	return rc ? rc : check_gateways(gateways, s, err);
 }

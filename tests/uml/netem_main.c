@@ -92,7 +92,8 @@ static void open_run(struct run *r, const char *text, double speed)
 		die(err.msg);
 	r->allow = allow_new();
 	r->symbols = symbols_new();
-	if (allow_add(r->allow, ALLOW_INTERFACE, "lo", &err))
+	if (allow_add(r->allow, ALLOW_INTERFACE, "lo", &err) ||
+	    allow_add(r->allow, ALLOW_CGROUP, "/gd", &err))
 		die(err.msg);
 	args = (struct faults_args){
 		.env = { .loop = r->loop, .allow = r->allow, .run = "uml-run",
@@ -132,6 +133,8 @@ static void arm_and_inject(struct run *r)
 	if (faults_arm(r->fs, &err))
 		die(err.msg);
 	faults_inject(r->fs, 0);
+	while (faults_state(r->fs, 0) == FAULT_INJECTING)
+		loop_turn(r->loop, 20 * NSEC_MS);
 	if (faults_state(r->fs, 0) != FAULT_INJECTED)
 		die("inject");
 }

@@ -34,7 +34,8 @@ cp "$build/uml-netem" $files /run/
 modules=\$(echo /usr/lib/uml/modules/*/kernel)
 /run/uml-netem load \$modules/lib/crc-ccitt.ko \$modules/net/ipv6/ipv6.ko \\
 	\$modules/net/sched/{sch_prio,sch_netem,sch_tbf,sch_ingress}.ko \\
-	\$modules/net/sched/{cls_u32,act_mirred}.ko \$modules/drivers/net/ifb.ko
+	\$modules/net/sched/{cls_u32,act_mirred}.ko \\
+	\$modules/drivers/net/ifb.ko \$modules/drivers/block/loop.ko
 mount -t tmpfs tmp /tmp
 ip link set lo up
 export GAMEDAY_UNDO_DIR=/run/undo
