@@ -21,18 +21,19 @@ werror := $(if $(filter true 1,$(CI)),ON,OFF)
 sources = $(shell git ls-files '*.c' '*.h')
 
 .NOTPARALLEL:
-.PHONY: all help setup check-setup build replay test sanitize bench fuzz \
-	kill accept format lint docs docs-check clean
+.PHONY: all help setup check-setup build replay test sanitize bench \
+	bench-load fuzz kill accept format lint docs docs-check clean
 
 all: check-setup build
 
 help:
 	@sed -n '4,10s/^#   //p' Makefile
-	@echo 'make sanitize           unit tests under ASan and UBSan'
+	@echo 'make sanitize           unit tests and a server that lies, under ASan, UBSan'
 	@echo 'make kill N=50          kills the controller at seeded moments'
 	@echo 'make accept [T=50]      the acceptance list, resumable'
 	@echo 'make fuzz T=http1 SECONDS=3600   a fuzz target, resumable'
 	@echo 'make bench              measured; never part of test'
+	@echo 'make bench-load         gameday, wrk and k6 against nginx'
 	@echo 'make format lint        clang-format; the rules a tool can check'
 	@echo 'make docs docs-check    writes docs/reference; fails if it is stale'
 	@echo 'make clean              build/release and build/asan-ubsan'
@@ -59,9 +60,9 @@ test: setup build
 sanitize: setup
 	@cmake --preset asan-ubsan --log-level=WARNING \
 		-DGAMEDAY_WERROR=$(werror) >/dev/null
-	@cmake --build build/asan-ubsan -j $(JOBS) --target unit-tests
+	@cmake --build build/asan-ubsan -j $(JOBS) --target unit-tests gameday
 	@ctest --test-dir build/asan-ubsan --output-on-failure \
-		--no-tests=error -L unit -j $(JOBS)
+		--no-tests=error -R '^(unit|fuzz)_|^func_misbehave$$' -j $(JOBS)
 
 bench: setup build
 	@cmake --build $(build) -j $(JOBS) --target benches
@@ -69,6 +70,12 @@ bench: setup build
 
 fuzz:
 	@SECONDS_WANTED=$(or $(SECONDS),60) T='$(T)' bash tests/fuzz/run.sh
+
+# ROUNDS=3; what it prints goes into docs/benchmarks.md too.
+bench-load: setup build
+	@bash tests/bench/peers.sh
+	@python3 tests/bench/load.py $(build) --rounds $(or $(ROUNDS),3) \
+		--write docs/benchmarks.md
 
 kill: setup build
 	@python3 tests/kill/kill.py $(build) $(N)
