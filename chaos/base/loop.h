@@ -85,6 +85,18 @@ static inline bool loop_timer_is_set(const struct loop_timer *timer)
 {
 	return timer->index != 0;
 }
+/*
+ * For deadlines that nearly always move outward before they come: leaves a
+ * timer that fires earlier as it is, and fn then looks whether it is time.
+ */
+static inline void loop_timer_by(struct loop *loop, struct loop_timer *timer,
+				 nsec_t drill)
+{
+	nsec_t mono = drill_to_mono(loop_clock(loop), drill);
+
+	if (!loop_timer_is_set(timer) || timer->due > mono)
+		loop_timer_at_mono(loop, timer, mono);
+}
 
 void loop_io_init(struct loop_io *io, int fd, const char *name,
 		  loop_io_fn *fn, void *arg);

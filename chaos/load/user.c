@@ -199,7 +199,7 @@ static bool ask(struct user *u, const struct load_step *step, nsec_t intended)
 		ended(u, outcome_failed(LOAD_TIMEOUT), now);
 		return true;
 	}
-	loop_timer_at(w->loop, &u->timer, deadline);
+	loop_timer_by(w->loop, &u->timer, deadline);
 	if (!engine_request(&u->conn, u->request, bytes, len, &cause))
 		ended(u, outcome_failed(cause), loop_now_fresh(w->loop));
 	return true;
@@ -251,20 +251,46 @@ void user_answered(struct conn *c, const struct answer *a)
 	ended(u, o, now);
 }
 
-static void user_timer(struct loop *loop, struct loop_timer *timer, void *arg)
+/* The deadline of a request, unless the timer was an earlier one's. */
+static void deadline_check(struct user *u)
 {
-	struct user *u = arg;
-	const struct load_step *next = u->next;
+	struct loop *loop = u->group->worker->loop;
+	nsec_t deadline = u->intended + u->group->conf->timeout;
 
-	(void)timer;
-	if (u->state == USER_ASKING) {
-		engine_abort(&u->conn);
-		ended(u, outcome_failed(LOAD_TIMEOUT), loop_now_fresh(loop));
+	if (loop_now(loop) < deadline) {
+		loop_timer_by(loop, &u->timer, deadline);
 		return;
 	}
+	engine_abort(&u->conn);
+	ended(u, outcome_failed(LOAD_TIMEOUT), loop_now_fresh(loop));
+}
+
+static void think_over(struct user *u)
+{
+	const struct load_step *next = u->next;
+
 	u->next = NULL;
 	if (!next || !ask(u, next, u->intended))
 		proceed(u, u->intended);
+}
+
+static void user_timer(struct loop *loop, struct loop_timer *timer, void *arg)
+{
+	struct user *u = arg;
+
+	(void)loop;
+	(void)timer;
+	switch ((enum user_state)u->state) {
+	case USER_ASKING:
+		deadline_check(u);
+		break;
+	case USER_THINKING:
+		think_over(u);
+		break;
+	case USER_AWAY:
+	case USER_POLLING:	/* an earlier request's deadline */
+		break;
+	}
 }
 
 void user_join(struct user *u, nsec_t now)

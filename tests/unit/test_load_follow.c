@@ -133,6 +133,25 @@ static void a_user_waits_for_a_poll(void **state)
 	result_free(&r);
 }
 
+/* The deadline of the request before it is not the poll's. */
+static void a_poll_outlasts_the_users_patience(void **state)
+{
+	static struct server server;
+	static struct result r;
+
+	(void)state;
+	server_start(&server);
+	run_text(&server, &r,
+		 "[journey coupon]\nstep = POST /issue\n"
+		 "capture = id: json /coupon\n"
+		 "step = poll GET /coupon/${id} until json /status = "
+		 "never every 20ms timeout 600ms as confirm\n"
+		 "[load l]\ntimeout = 50ms\nstages = 0s 2\n", 1000 * NSEC_MS);
+	server_stop(&server);
+	assert_in_range(of(&r, COUPON)->due, 2, 4);
+	result_free(&r);
+}
+
 static void without_its_value_a_step_is_skipped(void **state)
 {
 	static struct server server;
@@ -220,6 +239,7 @@ int main(void)
 		cmocka_unit_test(an_await_runs_beside_its_user),
 		cmocka_unit_test(an_await_ends_at_its_own_timeout),
 		cmocka_unit_test(a_user_waits_for_a_poll),
+		cmocka_unit_test(a_poll_outlasts_the_users_patience),
 		cmocka_unit_test(without_its_value_a_step_is_skipped),
 		cmocka_unit_test(arrivals_are_followed_after_they_are_through),
 		cmocka_unit_test(an_await_knocks_until_somebody_answers),

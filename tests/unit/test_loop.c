@@ -221,6 +221,25 @@ struct ticker {
 	int64_t ticks;
 };
 
+/* Sets, moves inward, and leaves what fires before then. */
+static void test_by(void **state)
+{
+	struct loop *loop = loop_make(LOOP_VIRTUAL);
+	struct fired fired = { 0 };
+	struct shot s;
+
+	(void)state;
+	shot_init(&s, &fired, 0);
+	loop_timer_by(loop, &s.timer, 50 * NSEC_MS);
+	assert_int_equal(s.timer.due, 50 * NSEC_MS);
+	loop_timer_by(loop, &s.timer, 90 * NSEC_MS);
+	assert_int_equal(s.timer.due, 50 * NSEC_MS);
+	loop_timer_by(loop, &s.timer, 20 * NSEC_MS);
+	turn_until(loop, &fired.n, 1);
+	assert_int_equal(fired.at[0], 20 * NSEC_MS);
+	loop_free(loop);
+}
+
 static void tick_fn(struct loop *loop, struct loop_timer *timer, void *arg)
 {
 	struct ticker *t = arg;
@@ -362,6 +381,7 @@ int main(void)
 		cmocka_unit_test(test_stop_in_callback),
 		cmocka_unit_test(test_free_in_callback),
 		cmocka_unit_test(test_never),
+		cmocka_unit_test(test_by),
 		cmocka_unit_test(test_virtual_is_fast),
 		cmocka_unit_test(test_drill_time),
 		cmocka_unit_test(test_quit),
