@@ -3,7 +3,7 @@
 #include "chaos/base/openmetrics.h"
 
 #include <math.h>
-#include <stdio.h>
+#include <stdlib.h>
 
 #include "chaos/base/hist.h"
 
@@ -68,25 +68,26 @@ void om_sample(struct buf *b, const char *name, const char *suffix,
 void om_hist(struct buf *b, const char *name, const char *const *labels,
 	     const struct hist *h)
 {
-	static const double upto[] = { 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
-				       0.1,   0.25,   0.5,   1,	   2.5,	  5,
-				       10,    30,     60 };
+	/* As canonical numbers, so that a series is the same everywhere. */
+	static const char *const upto[] = {
+		"0.001", "0.0025", "0.005", "0.01", "0.025", "0.05", "0.1",
+		"0.25", "0.5", "1.0", "2.5", "5.0", "10.0", "30.0", "60.0",
+	};
 	const char *with[2 * MAX_LABELS + 3];
-	char le[32];
 	size_t n = 0;
 
 	for (; labels[n] && n < 2 * MAX_LABELS; n++)
 		with[n] = labels[n];
 	with[n] = "le";
-	with[n + 1] = le;
 	with[n + 2] = NULL;
 	for (size_t i = 0; i < sizeof(upto) / sizeof(upto[0]); i++) {
-		snprintf(le, sizeof(le), "%.4f", upto[i]);
+		with[n + 1] = upto[i];
 		om_sample(b, name, "_bucket", with,
 			  (double)hist_count_upto(
-				  h, (nsec_t)(upto[i] * NSEC_SEC)));
+				  h, (nsec_t)(strtod(upto[i], NULL) *
+					      NSEC_SEC)));
 	}
-	snprintf(le, sizeof(le), "+Inf");
+	with[n + 1] = "+Inf";
 	om_sample(b, name, "_bucket", with, (double)hist_count(h));
 	om_sample(b, name, "_count", labels, (double)hist_count(h));
 	om_sample(b, name, "_sum", labels,

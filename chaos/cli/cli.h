@@ -75,7 +75,7 @@ void cli_staging_done(struct cli_staging *s);
 /* Options that every command with a scenario takes. */
 struct cli_run_opts {
 	double speed;
-	const char *out, *seed;
+	const char *out, *seed, *metrics;
 	bool no_faults, dry_run, json, blind, quiet;
 	struct cli_list without, sets;
 	bool recorded;		/* judge [recorded]: replay */

@@ -26,6 +26,7 @@
 #include "chaos/sim/sim.h"
 #include "chaos/ui/control.h"
 #include "chaos/ui/live.h"
+#include "chaos/ui/metrics.h"
 #include "faults/table.h"
 #include "staging/stack/stack.h"
 
@@ -51,6 +52,7 @@ struct run {
 	void *source_args[2];
 	struct drill *drill;
 	struct control *control;
+	struct metrics *metrics;
 	struct live *live;
 	int signal_fd;
 	struct loop_io signal_io;
@@ -361,7 +363,9 @@ static int drill(struct run *r, struct err *err)
 	atomic_store(&r->log, stderr);
 	log_set_sink(log_to_run, r);
 	if (!r->opts->quiet) {
-		r->live = live_new(stderr, terminal, r->opts->blind, r->plan);
+		r->live = live_new(stderr, terminal, r->opts->blind,
+				   strcmp(r->opts->kind, "load") == 0,
+				   r->plan);
 		args.line = live_line;
 		args.line_arg = r->live;
 	}
@@ -374,6 +378,7 @@ static int drill(struct run *r, struct err *err)
 	rc = control_open(r->drill, r->loop, r->id, &r->control, err);
 	if (rc < 0)
 		log_warn("no control socket: %s", err->msg);
+	metrics_drill(r->metrics, r->drill);
 	loop_io_set(r->loop, &r->signal_io, LOOP_IN, NULL);
 	drill_run(r->drill);
 	loop_io_set(r->loop, &r->signal_io, 0, NULL);
@@ -386,12 +391,27 @@ static int drill(struct run *r, struct err *err)
 	return 0;
 }
 
+static int open_metrics(struct run *r, struct err *err)
+{
+	char url[METRICS_URL];
+	int rc;
+
+	if (!r->opts->metrics)
+		return 0;
+	rc = metrics_open(r->loop, r->opts->metrics, &r->metrics, url, err);
+	if (rc == 0)
+		fprintf(stderr, "metrics: %s\n", url);
+	return rc;
+}
+
 static int set_up(struct run *r, struct err *err)
 {
 	int rc = loop_new(LOOP_EPOLL, &r->loop, err);
 
 	if (rc == 0)
 		rc = catch_signals(r, err);
+	if (rc == 0)
+		rc = open_metrics(r, err);
 	if (rc == 0 && r->staging.up)
 		rc = bring_stack(r, err);
 	if (rc == 0)
@@ -406,6 +426,7 @@ static void take_down(struct run *r)
 	if (r->claimed && !r->control)
 		fault_run_remove(r->id);
 	control_close(r->control);
+	metrics_close(r->metrics);
 	drill_free(r->drill);
 	log_done(r);
 	live_free(r->live);
@@ -484,6 +505,11 @@ int cli_simulate(struct plan *p, const struct cli_run_opts *o)
 	struct err err = { 0 };
 	int rc, code;
 
+	if (o->metrics) {
+		fprintf(stderr, "gameday: --metrics: virtual time is over "
+				"before anyone can ask\n");
+		return CLI_USAGE;
+	}
 	snprintf(r.id, sizeof(r.id), "%s-simulated", p->conf.name);
 	r.dir = run_dir_of(o, r.id);
 	for (int i = 2; !o->out && access(r.dir, F_OK) == 0; i++) {

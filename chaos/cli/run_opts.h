@@ -21,6 +21,8 @@
 	  "timeline, calls and undo plan; touches nothing" },                \
 	{ "blind", 0, CLI_FLAG, &(o).blind, NULL,                            \
 	  "hide the faults from the live view" },                            \
+	{ "metrics", 0, CLI_STRING, &(o).metrics, "[HOST:]PORT",             \
+	  "OpenMetrics while it runs; loopback without a host" },            \
 	{ "json", 0, CLI_FLAG, &(o).json, NULL, "report.json on stdout" },   \
 	{ "quiet", 'q', CLI_FLAG, &(o).quiet, NULL, "no live view" }
 

@@ -61,6 +61,8 @@ int drill_time(const struct drill *d, const char *text, nsec_t *ret,
 /* "rate 500/s", "users 800", "pause", "resume", "fault NAME key value". */
 int drill_ctl(struct drill *d, int argc, const char *const *argv,
 	      struct err *err) MUST_CHECK;
+/* As OpenMetrics text, with its end. */
+void drill_metrics(const struct drill *d, struct buf *out);
 json_t *drill_status(const struct drill *d);	/* caller decrefs */
 /* Something outside spoilt the measurement: the run is invalid. */
 void drill_spoil(struct drill *d, const char *fmt, ...) PRINTF(2, 3);

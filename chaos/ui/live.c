@@ -22,6 +22,7 @@ struct item {			/* a fault or an alert, by name */
 struct live {
 	FILE *f;
 	bool terminal, blind;
+	bool traffic;		/* no drill: traffic alone */
 	const struct plan *plan;
 	nsec_t drawn;		/* mono ns */
 	int rows;		/* of the panel as it stands */
@@ -37,13 +38,15 @@ struct live {
 	size_t n_notes;
 };
 
-struct live *live_new(FILE *f, bool terminal, bool blind, const struct plan *p)
+struct live *live_new(FILE *f, bool terminal, bool blind, bool traffic,
+		      const struct plan *p)
 {
 	struct live *l = mem_zalloc(sizeof(*l));
 
 	l->f = f;
 	l->terminal = terminal;
 	l->blind = blind;
+	l->traffic = traffic;
 	l->plan = p;
 	l->active = l->size = l->lag = NAN;
 	return l;
@@ -141,6 +144,8 @@ static void on_milestone(struct live *l, const json_t *e, char *text,
 	/* When a fault was seen to bite is the fault's, too. */
 	if (l->blind && strcmp(json_str(e, "name", ""), MS_EFFECTIVE) == 0)
 		return;
+	if (l->traffic && strcmp(json_str(e, "name", ""), MS_START) == 0)
+		return;
 	snprintf(text, size, "== %s at %s (%s)", json_str(e, "name", "?"),
 		 at_clock(l, (nsec_t)(json_num(e, "at_s", 0) * 1e9), at),
 		 json_str(e, "source", "?"));
@@ -158,9 +163,13 @@ static void on_effect(struct live *l, const json_t *e, char *text, size_t size)
 
 static void on_state(struct live *l, const json_t *e, char *text, size_t size)
 {
-	(void)l;
-	snprintf(text, size, "drill: %s (%s)", json_str(e, "to", "?"),
-		 json_str(e, "why", ""));
+	const char *to = json_str(e, "to", "?"), *why = json_str(e, "why", "");
+
+	/* Of traffic alone its end is all there is to say. */
+	if (!l->traffic)
+		snprintf(text, size, "drill: %s (%s)", to, why);
+	else if (strcmp(to, "reverting") == 0)
+		snprintf(text, size, "over: %s", why);
 }
 
 static const struct {
@@ -238,12 +247,12 @@ static void status_text(const struct live *l, char *dst, size_t size)
 		       (nsec_t)((double)left / l->plan->options.speed));
 	snprintf(dst, size,
 		 "%s  users %4.0f  tps %4.0f  p95 %8s  errors %5.1f %%  "
-		 "%s%s  at most %s to go",
+		 "%s%s  %s%s to go",
 		 at_clock(l, t, at), l->users, l->throughput,
 		 isnan(l->p95) ? "-" : p95,
 		 isnan(l->errors) ? 0 : l->errors * 100,
 		 pool_text(l, pool, sizeof(pool)), l->bad ? l->why : "ok",
-		 togo);
+		 l->traffic ? "" : "at most ", togo);
 }
 
 static void row(struct live *l, int columns, const char *text)
@@ -284,7 +293,7 @@ static void draw(struct live *l)
 	if (l->plan->n_faults > 0 || l->n_alerts > 0)
 		items_row(l, w.ws_col, "alerts", l->alerts, l->n_alerts);
 	if (watch_conf_thresholds(l->plan->watch) > 0)
-		items_row(l, w.ws_col, "missed thresholds", l->thresholds,
+		items_row(l, w.ws_col, "thresholds", l->thresholds,
 			  l->n_thresholds);
 	for (size_t i = 0; i < l->n_notes; i++)
 		row(l, w.ws_col, l->notes[i]);

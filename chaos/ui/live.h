@@ -13,7 +13,7 @@
 
 struct live;
 
-struct live *live_new(FILE *f, bool terminal, bool blind,
+struct live *live_new(FILE *f, bool terminal, bool blind, bool traffic,
 		      const struct plan *p);
 /* A line of events.jsonl or series.jsonl, as it is written. */
 void live_line(void *live, const char *file, const char *line);

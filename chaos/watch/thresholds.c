@@ -79,14 +79,13 @@ static const char *const phase_words[] = {
 	[THRESHOLD_FAULT] = "fault", [THRESHOLD_RECOVERY] = "recovery",
 };
 
-static void tell(const struct thresholds *v, size_t i,
-		 const struct expr_env *env, bool final, nsec_t now,
-		 thresholds_fn *fn, void *arg)
+static struct watch_threshold told_of(const struct thresholds *v, size_t i,
+				      bool final, nsec_t now)
 {
 	const struct threshold_conf *conf = &v->conf->thresholds[i];
 	const struct threshold *t = &v->v[i];
-	struct buf explain;
-	struct watch_threshold told = {
+
+	return (struct watch_threshold){
 		.name = conf->name, .when = expr_text(conf->when),
 		.phase = phase_words[conf->phase], .t = now, .final = final,
 		.missing = t->missing, .missed = t->missed,
@@ -98,10 +97,19 @@ static void tell(const struct thresholds *v, size_t i,
 		.margin = t->known ? t->worst.share : NAN,
 		.unit = unit_of(t->known ? t->worst.ref : NULL),
 		.worst_at = t->known ? t->worst_at : NSEC_NEVER,
+		.explain = "",
 	};
+}
+
+static void tell(const struct thresholds *v, size_t i,
+		 const struct expr_env *env, bool final, nsec_t now,
+		 thresholds_fn *fn, void *arg)
+{
+	struct watch_threshold told = told_of(v, i, final, now);
+	struct buf explain;
 
 	buf_init(&explain, 4096);
-	expr_explain(conf->when, env, &explain);
+	expr_explain(v->conf->thresholds[i].when, env, &explain);
 	told.explain = explain.data ? explain.data : "";
 	fn(arg, &told);
 	buf_done(&explain);
@@ -124,6 +132,15 @@ void thresholds_second(struct thresholds *v, nsec_t now, thresholds_fn *fn,
 		env.arg = &run;
 		if (threshold_step(&v->v[i], conf, &env, phases, now))
 			tell(v, i, &env, false, now, fn, arg);
+	}
+}
+
+void thresholds_each(const struct thresholds *v, thresholds_fn *fn, void *arg)
+{
+	for (size_t i = 0; i < v->conf->n_thresholds; i++) {
+		struct watch_threshold told = told_of(v, i, false, 0);
+
+		fn(arg, &told);
 	}
 }
 

@@ -19,7 +19,9 @@ void thresholds_second(struct thresholds *v, nsec_t t, thresholds_fn *fn,
 		       void *arg);
 /* Seconds that end later are not judged. */
 void thresholds_end(struct thresholds *v, nsec_t at);
-/* Tells of all. */
+/* Tells of all as they stand, without explaining; changes nothing. */
+void thresholds_each(const struct thresholds *v, thresholds_fn *fn, void *arg);
+/* The verdict: tells of all. */
 void thresholds_finish(struct thresholds *v, thresholds_fn *fn, void *arg);
 
 #endif

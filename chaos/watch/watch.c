@@ -225,6 +225,19 @@ void watch_totals(const struct watch *w, size_t api, struct windows_sum *ret,
 	totals_api(w->totals, api, TOTALS_ALL, ret, add_to);
 }
 
+void watch_thresholds(const struct watch *w,
+		      void (*fn)(void *arg, const struct watch_threshold *t),
+		      void *arg)
+{
+	thresholds_each(w->thresholds, fn, arg);
+}
+
+size_t watch_gauges(const struct watch *w, const char *const **ret_names,
+		    const double **ret_values)
+{
+	return gauges_all(w->gauges, ret_names, ret_values);
+}
+
 /* One detector's change of state, told after the second and the gauges. */
 struct change {
 	size_t index;

@@ -118,6 +118,13 @@ void watch_finish(struct watch *w);
 struct windows_sum;
 void watch_totals(const struct watch *w, size_t api, struct windows_sum *ret,
 		  struct hist *add_to);
+/* How each [threshold] stands; its explain is "". */
+void watch_thresholds(const struct watch *w,
+		      void (*fn)(void *arg, const struct watch_threshold *t),
+		      void *arg);
+/* Every gauge; as gauges_all(). */
+size_t watch_gauges(const struct watch *w, const char *const **ret_names,
+		    const double **ret_values);
 /* Baselines are what the lead-in showed: freezes them (at T+0). */
 void watch_freeze_baseline(struct watch *w);
 /*
