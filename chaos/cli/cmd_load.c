@@ -75,9 +75,16 @@ static int add_allow(struct buf *out, const struct http1_url *url,
 	return rc;
 }
 
-/* "load-127.0.0.1-8080": it becomes part of the run's id. */
-static void add_name(struct buf *out, const struct http1_url *url)
+static const char *method_of(const struct url_opts *o)
 {
+	return o->method ? o->method : o->body ? "POST" : "GET";
+}
+
+/* "load-127.0.0.1-8080": it becomes part of the run's id. */
+static void add_name(struct buf *out, const struct http1_url *url,
+		     const struct url_opts *o)
+{
+	AUTO_FREE char *title = mem_printf("%s %s", method_of(o), o->url);
 	const char *host = url->host;
 
 	if (!url->port && strrchr(host, '/'))
@@ -89,6 +96,9 @@ static void add_name(struct buf *out, const struct http1_url *url)
 	if (url->port)
 		buf_addf(out, "-%d", url->port);
 	buf_adds(out, "\nlead_in = 0s\n");
+	/* A step's ${…} is nothing that a title knows. */
+	if (!strstr(title, "${"))
+		add_quoted(out, "title", title);
 }
 
 static void add_target(struct buf *out, const struct http1_url *url)
@@ -107,8 +117,8 @@ static void add_target(struct buf *out, const struct http1_url *url)
 static void add_journey(struct buf *out, const struct http1_url *url,
 			const struct url_opts *o)
 {
-	const char *method = o->method ? o->method : o->body ? "POST" : "GET";
-	AUTO_FREE char *step = mem_printf("%s %s as url", method, url->path);
+	AUTO_FREE char *step = mem_printf("%s %s as url", method_of(o),
+					  url->path);
 
 	buf_adds(out, "\n[journey url]\n");
 	add_quoted(out, "step", step);
@@ -193,7 +203,7 @@ static char *url_scenario(struct url_opts *o, int *ret_exit)
 	if (isnan(o->users) && !o->rate)
 		o->users = 1;
 	buf_init(&out, 0);
-	add_name(&out, &url);
+	add_name(&out, &url, o);
 	if (add_allow(&out, &url, &err) < 0) {
 		*ret_exit = CLI_CANNOT_RUN;
 		cli_error(&err);

@@ -366,6 +366,24 @@ static void changes(const json_t *root, FILE *f)
 	}
 }
 
+/* What this machine could run out of, from half of it on. */
+static void limits(const json_t *a, FILE *f)
+{
+	double fds = json_num(a, "fd_share", 0);
+	double ports = json_num(a, "port_share", 0);
+
+	if (fds >= 0.5)
+		fprintf(f, "  descriptors     %.0f %% of what is allowed\n",
+			fds * 100);
+	if (ports >= 0.5)
+		fprintf(f, "  ports           %.0f %% of those to one target\n",
+			ports * 100);
+	if (json_num(a, "emfile", 0) + json_num(a, "eaddrnotavail", 0) > 0)
+		fprintf(f, "  ran out of      %s%s\n",
+			json_num(a, "emfile", 0) > 0 ? "descriptors " : "",
+			json_num(a, "eaddrnotavail", 0) > 0 ? "ports" : "");
+}
+
 static void generator(const json_t *root, FILE *f)
 {
 	const json_t *a = json_at(root, "load/audit");
@@ -388,10 +406,15 @@ static void generator(const json_t *root, FILE *f)
 	fprintf(f, "  connections     %s made, users at once %s\n",
 		text_count(json_num(a, "connects", 0), n),
 		text_count(json_num(a, "users_max", 0), m));
+	limits(a, f);
 	if (planned > 0)
 		fprintf(f, "  arrivals        %s of %s that were planned\n",
 			text_count(json_num(a, "open_achieved", 0), n),
 			text_count(planned, m));
+	if (json_num(a, "dropped", 0) > 0)
+		fprintf(f, "  dropped         %s, as catch_up says: in no "
+			   "time\n",
+			text_count(json_num(a, "dropped", 0), n));
 	if (json_num(total(root, "all"), "censored", 0) > 0)
 		fprintf(f, "  unanswered      %s at the end: in the times, as "
 			   "long as they waited\n",
