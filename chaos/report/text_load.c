@@ -156,9 +156,11 @@ static void response_line(const char *name, const json_t *row, FILE *f)
 	times_of(name, json_at(row, "response_ms"), f);
 }
 
+/* What is followed beside a user has no time of its own. */
 static void service_line(const char *name, const json_t *row, FILE *f)
 {
-	times_of(name, json_at(row, "service_ms"), f);
+	if (json_is_number(json_at(row, "service_ms/p50")))
+		times_of(name, json_at(row, "service_ms"), f);
 }
 
 static void times(const json_t *root, FILE *f)
@@ -330,6 +332,55 @@ static void criteria(const json_t *root, FILE *f)
 	}
 }
 
+/* A moment, a span, a share, or a number. */
+static void recorded_text(const json_t *root, const json_t *row, double got,
+			  char *dst)
+{
+	static const char *const moments[] = { "impact", "detected",
+					       "acknowledged", "first_action",
+					       "recovered" };
+	const char *unit = json_str(row, "unit", "");
+	const char *name = json_str(row, "name", "");
+	bool moment = strncmp(name, "at.", 3) == 0;
+
+	for (size_t i = 0; i < sizeof(moments) / sizeof(moments[0]); i++)
+		moment |= strcmp(moments[i], name) == 0;
+	if (isnan(got))
+		snprintf(dst, UNITS_TEXT, "-");
+	else if (strcmp(unit, "share") == 0)
+		text_percent(got, dst);
+	else if (strcmp(unit, "s") != 0)
+		snprintf(dst, UNITS_TEXT, "%.6g%s%.16s", got,
+			 unit[0] ? " " : "", unit);
+	else if (moment)
+		text_at(root, got, dst);
+	else
+		units_fmt_mmss(dst, (nsec_t)(got * 1e9));
+}
+
+static void recorded(const json_t *root, FILE *f)
+{
+	json_t *row;
+	size_t i;
+
+	if (json_array_size(json_at(root, "recorded")) > 0)
+		fprintf(f, "\n%-26s %24s %12s\n", "record", "recorded",
+			"here");
+	json_array_foreach(json_at(root, "recorded"), i, row) {
+		const json_t *within = json_at(row, "within");
+		double got = json_num(row, "replayed", NAN);
+		char text[UNITS_TEXT];
+
+		recorded_text(root, row, got, text);
+		fprintf(f, "  %-24s %24s %12s%s\n",
+			json_str(row, "name", "?"), json_str(row, "text", ""),
+			text,
+			!json_is_boolean(within) ? ""
+			: json_is_true(within)	 ? "  within"
+						 : "  NOT WITHIN");
+	}
+}
+
 /* By its SLOs, where the scenario has some. */
 static void slos(const json_t *root, FILE *f)
 {
@@ -433,6 +484,7 @@ void text_load(const json_t *root, FILE *f)
 	checks(root, f);
 	thresholds(root, f);
 	criteria(root, f);
+	recorded(root, f);
 	slos(root, f);
 	changes(root, f);
 	text_list(root, f, "run/assumptions", "assumed");

@@ -106,6 +106,33 @@ static void test_model(void **state)
 	gold_done(&g);
 }
 
+/* A killed run ends at any byte of what it wrote; each writer takes it. */
+static void test_cut_anywhere(void **state)
+{
+	struct gold g;
+	size_t all, from;
+
+	(void)state;
+	gold_init(&g);
+	from = g.events.len;
+	add_lines(&g);
+	all = g.events.len;
+	for (g.events.len = from; g.events.len < all; g.events.len += 3) {
+		struct report *r = load(&g);
+
+		assert_in_range(report_exit(r), 0, 6);
+		for (size_t i = 0; report_writer_table[i]; i++) {
+			AUTO_FREE char *text = written(
+				r, report_writer_table[i]->name);
+
+			assert_true(strlen(text) > 100);
+			assert_null(strstr(text, "(null)"));
+		}
+		report_free(r);
+	}
+	gold_done(&g);
+}
+
 /* Without its last word a threshold is not held. */
 static void test_a_threshold_cut_off(void **state)
 {
@@ -155,12 +182,16 @@ static void test_junit(void **state)
 	(void)state;
 	gold_init(&g);
 	add_lines(&g);
+	buf_adds(&g.events, "{\"t\":121,\"ev\":\"criterion\",\"name\":\"z\","
+			    "\"ok\":false,\"judged\":false}\n");
 	r = load(&g);
 	text = written(r, "junit");
 	expect_in(text, "name=\"threshold a|b&quot;&lt;&amp;\"");
 	expect_in(text, "<failure message=\"75 ms at worst, at 0:31\"");
 	expect_in(text, "latency.p95(order, 10s) &lt; 50ms");
 	assert_int_equal(count(text, "<failure "), 1);
+	assert_int_equal(count(text, "failures=\"1\""), 2);
+	assert_int_equal(count(text, "<skipped/>"), 1);
 	assert_int_equal(count(text, "<testcase "),
 			 json_array_size(json_at(report_json(r),
 						 "verdict/criteria")) + 1);
@@ -182,6 +213,9 @@ static void test_csv(void **state)
 	assert_int_equal(count(text, "\r\n"), 1 + 4 + 4);
 	expect_in(text, "\r\norder,all,no,1310,");
 	expect_in(text, "failed_429");
+	/* the mean of 1 to 100 ms, and their median */
+	expect_in(text, ",0.0505");
+	expect_in(text, ",0.050015");
 	assert_int_equal(count(series, "\r\n"), 1 + 131);
 	expect_in(series, "\r\n-10,order,baseline,no,10,10,0,0,0,,,,\r\n");
 	expect_in(series, "\r\n0,order,fault,no,10,10,0,0,0,0.05");
@@ -241,6 +275,9 @@ static void test_page_of_traffic(void **state)
 			"missed 7 of 100 s");
 	expect_in(text, "33.3 % from the limit");
 	expect_in(text, "14:00:30  users 80");
+	expect_in(text, "5 KRW    56800 KRW\n");
+	expect_in(text, "14:00:30 +-5s     14:00:30  within\n");
+	expect_in(text, "2m         1:30");
 	for (const char *line = text; line && *line;) {
 		const char *end = strchr(line, '\n');
 
@@ -255,6 +292,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_model),
+		cmocka_unit_test(test_cut_anywhere),
 		cmocka_unit_test(test_a_threshold_cut_off),
 		cmocka_unit_test(test_seconds),
 		cmocka_unit_test(test_junit),
