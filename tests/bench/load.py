@@ -59,8 +59,7 @@ url = {url}
 hosts = 127.0.0.0/8
 [journey one]
 step = GET / as root
-expect = 200
-[load all]
+{more}[load all]
 model = users
 stages = 0s {conns}, {seconds}s {conns}
 """
@@ -115,10 +114,20 @@ class Tool:
         self.name, self.command, self.env = name, command, env or {}
 
 
+def gameday_more(build):
+    """One status check and a tag; where there are none yet, a status."""
+    text = subprocess.run([f"{build}/gameday", "list"], text=True,
+                          capture_output=True).stdout
+    if re.search(r"^ +check +lines", text, re.M):
+        return "check = ok: status = 200\ntag = bench\n"
+    return "expect = 200\n"
+
+
 def gameday(build, dir_, url, conns, seconds):
     path = os.path.join(dir_, f"{conns}.ini")
     with open(path, "w") as f:
-        f.write(SCENARIO.format(url=url, conns=conns, seconds=seconds))
+        f.write(SCENARIO.format(url=url, conns=conns, seconds=seconds,
+                                more=gameday_more(build)))
     out = tempfile.mkdtemp(dir=dir_)
     return [f"{build}/gameday", "run", path, "-q", "-o", out + "/run"]
 
@@ -246,7 +255,8 @@ def machine():
     return (f"{datetime.date.today()}, commit {commit}"
             f"{' with changes' if dirty else ''}, "
             f"{model.group(1) if model else 'unknown CPU'}, "
-            f"{os.cpu_count()} cores, Linux {os.uname().release}")
+            f"{os.cpu_count()} cores, Linux {os.uname().release}, "
+            f"load average {os.getloadavg()[0]:.1f} beforehand")
 
 
 def write(path, section, text):
@@ -264,7 +274,7 @@ def options():
     p = argparse.ArgumentParser()
     p.add_argument("build")
     p.add_argument("--rounds", type=int, default=3)
-    p.add_argument("--seconds", type=int, default=4)
+    p.add_argument("--seconds", type=int, default=6)
     p.add_argument("--only", default=",".join(TOOLS))
     p.add_argument("--conns", default="64,1000,2500,8000")
     p.add_argument("--memory", action="store_true")
@@ -282,6 +292,7 @@ def options():
 
 def main():
     args = options()
+    where = machine()
     resource.setrlimit(resource.RLIMIT_NOFILE, (20000, max(
         20000, resource.getrlimit(resource.RLIMIT_NOFILE)[1])))
     if "k6" in args.tools and not os.path.exists(f"{PEERS}/k6"):
@@ -299,7 +310,7 @@ def main():
         lines += ["", "Memory a user: " + ", ".join(
             f"{t} {v:.2f} kB" for t, v in kb.items()) +
             f" (gameday and wrk at {max(args.conns)}, k6 at 2500)."]
-    text = "\n".join([machine() + f", {args.rounds} rounds of "
+    text = "\n".join([where + f"; {args.rounds} rounds of "
                       f"{args.seconds} s.", ""] + lines)
     print(text)
     if args.write:
