@@ -9,7 +9,10 @@ send lag, a status check on each answer.  Medians over the rounds, and memory:
 the resident set at the most connections less that at one, by connection.
 
     load.py BUILD [--rounds N] [--seconds S] [--only TOOL,...] [--conns N,...]
-            [--memory] [--write docs/benchmarks.md]
+            [--memory] [--write docs/benchmarks.md] [--judge]
+
+With --judge it exits 1 and says what was missed: as many requests per second of
+CPU as wrk, 9 times k6's, 8 kB a user.
 """
 import argparse
 import datetime
@@ -245,10 +248,25 @@ def table(rows, used):
     return lines
 
 
+def missed(rows, kb):
+    """What is not as good as it is to be, a line each."""
+    least = {"wrk": 1.0, "k6": 9.0}
+    for conns, tool in sorted(rows):
+        if tool not in least:
+            continue
+        ours, theirs = (statistics.median(rows[conns, t]["per_cpu"])
+                        for t in ("gameday", tool))
+        if ours < least[tool] * theirs:
+            yield (f"missed: {ours / theirs:.2f} times {tool} at {conns}, "
+                   f"not {least[tool]}")
+    if kb.get("gameday", 0) > 8:
+        yield f"missed: {kb['gameday']:.2f} kB a user, not 8"
+
+
 def machine():
     with open("/proc/cpuinfo") as f:
         model = re.search(r"model name\s*:\s*(.*)", f.read())
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"],
+    commit = subprocess.run(["git", "log", "-1", "--format=%h", "--", "chaos"],
                             capture_output=True, text=True).stdout.strip()
     dirty = subprocess.run(["git", "status", "--porcelain", "--", "chaos"],
                            capture_output=True, text=True).stdout.strip()
@@ -279,6 +297,7 @@ def options():
     p.add_argument("--conns", default="64,1000,2500,8000")
     p.add_argument("--memory", action="store_true")
     p.add_argument("--write")
+    p.add_argument("--judge", action="store_true")
     args = p.parse_args()
     args.tools = args.only.split(",")
     args.conns = [int(n) for n in args.conns.split(",")]
@@ -303,7 +322,7 @@ def main():
             rows = {} if args.memory else measure(args, server, dir_)
             lines = table(rows, args.tools) if rows else []
             kb = memory(args, server, dir_) \
-                if args.memory or args.write else {}
+                if args.memory or args.write or args.judge else {}
         finally:
             server.stop()
     if kb:
@@ -315,6 +334,10 @@ def main():
     print(text)
     if args.write:
         write(args.write, "load", text)
+    if args.judge:
+        bad = list(missed(rows, kb))
+        print("\n".join(bad))
+        sys.exit(1 if bad else 0)
 
 
 if __name__ == "__main__":

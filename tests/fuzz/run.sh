@@ -54,7 +54,7 @@ run_slice() {
 write_down() {
 	local t=$1 state=$build/state/$1 commit
 
-	commit=$(git rev-parse --short HEAD)
+	commit=$(git log -1 --format=%h -- chaos faults tests/fuzz)
 	[ -z "$(git status --porcelain -- chaos faults tests/fuzz)" ] ||
 		commit="$commit, changed"
 	echo "| $(date -u +%F) | $t | $(number "$state/seconds") |" \
