@@ -50,7 +50,7 @@ static const struct opt conf_table[] = {
 	{ .name = "management", .type = OPT_STR, OFF(management),
 	  .def = "127.0.0.1:0", .help = "address of actuator and admin API" },
 	{ .name = "partitions", .type = OPT_INT, OFF(partitions),
-	  .flags = OPT_POSITIVE, .def = "10",
+	  .flags = OPT_POSITIVE, .def = "30",
 	  .help = "partitions of the topic, if it has to be created" },
 	{ .name = "poller_connections", .type = OPT_INT,
 	  OFF(poller_connections), .flags = OPT_POSITIVE, .def = "8192",

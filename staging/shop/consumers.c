@@ -97,13 +97,16 @@ static void consumer_setting(struct kafka_setting *s, const char *key,
 
 /*
  * Little is fetched ahead, so that a pause of Fetch bites at once: 15 drill
- * messages queued (above that the library waits a second before it fetches
- * again) and a few a partition in one answer.  A session cannot be shorter than
- * the broker's minimum of 6 s.
+ * messages queued and a few a partition in one answer.  The library documents
+ * the first as a partition's; librdkafka 2.0 compares the whole consumer's
+ * queue with it, and when that is longer waits a second before it fetches
+ * again: less than a second's messages would starve it.  A session cannot be
+ * shorter than the broker's minimum of 6 s.
  */
 static int consumer_client(struct consumer *c, struct err *err)
 {
 	double speed = c->args->conf->speed;
+	double share = speed / c->args->offsets->partitions;
 	struct kafka_setting s[16] = {
 		{ "group.id", "shop-confirm" },
 		{ "partition.assignment.strategy", "roundrobin" },
@@ -118,7 +121,7 @@ static int consumer_client(struct consumer *c, struct err *err)
 	consumer_setting(&s[7], "fetch.wait.max.ms", 500 / speed, 10);
 	consumer_setting(&s[8], "fetch.error.backoff.ms", 500 / speed, 10);
 	consumer_setting(&s[9], "queued.min.messages", 15 * speed, 1);
-	consumer_setting(&s[10], "fetch.message.max.bytes", 300 * speed, 1000);
+	consumer_setting(&s[10], "fetch.message.max.bytes", 3000 * share, 500);
 	snprintf(id, sizeof(id), "shop-consumer-%d", c->number);
 	return kafka_client(c->args->conf, RD_KAFKA_CONSUMER, id, s,
 			    consumer_prepare, c, &c->rk, err);

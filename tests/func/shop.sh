@@ -188,7 +188,30 @@ test_consumers() {
 
 consumers_assigned() {
 	http GET "$mgmt/admin/consumers"
-	[ "$(field assigned)" = "$1" ] && [ "$(field partitions)" = 10 ]
+	[ "$(field assigned)" = "$1" ] && [ "$(field partitions)" = 30 ]
+}
+
+# 3 consumers of 76.3 ms confirm 39.3/s together while there is a lag, which
+# takes equal shares of the partitions and messages that are spread evenly.
+test_pace() {
+	local before after t0 t1 rate
+	knob pool '{"size":50}'
+	load 64 20 2000 0 0 0 1 >/dev/null
+	before=$(sql "SELECT count(*) FROM confirmations"); t0=$(date +%s%N)
+	await 20 confirmed_since "$before" 800 || fail "consumers stand still"
+	after=$(sql "SELECT count(*) FROM confirmations"); t1=$(date +%s%N)
+	lag_is 0 && fail "no lag is left to measure with"
+	rate=$(awk -v n=$((after - before)) -v t=$((t1 - t0)) \
+		'BEGIN { print n / (t / 1e9) / 5 }')
+	echo "3 consumers: $rate/s"
+	awk -v r="$rate" 'BEGIN { exit !(r > 37.3 && r < 40.3) }' ||
+		fail "3 consumers confirm $rate/s"
+	knob pool '{"size":16}'
+	await 30 lag_is 0 || fail "lag: $body"
+}
+
+confirmed_since() {
+	[ "$(sql "SELECT count(*) FROM confirmations")" -ge $(($1 + $2)) ]
 }
 
 # What is left in the topic must not confirm coupons of the next life.
@@ -238,6 +261,7 @@ test_pool
 test_index
 test_holds
 test_consumers
+test_pace
 test_reset
 shop_stop
 sql "TRUNCATE coupons, confirmations"

@@ -81,7 +81,7 @@ redis_start() {
 }
 
 kafka_start() {
-	"$build/gameday-mockkafka" --topic coupon-issued:10 >"$dir/kafka" &
+	"$build/gameday-mockkafka" --topic coupon-issued:30 >"$dir/kafka" &
 	backend_pids+=($!)
 	await 10 test -s "$dir/kafka" && kafka=$(cat "$dir/kafka")
 }
