@@ -83,6 +83,9 @@ struct cli_run_opts {
 	double threads;		/* of load; 0: chosen */
 	/* The scenario itself, made of options: there is no file. */
 	const char *text;
+	/* The breaking point; each but find is a key of [search]. */
+	const char *find;	/* "users", "rate"; NULL: no search */
+	const char *while_, *drain, *hold, *from, *to, *apart, *with;
 };
 /* Loads and plans; prints what is wrong. NULL: exit 2. */
 struct plan *cli_plan(const char *path, const struct cli_run_opts *o);

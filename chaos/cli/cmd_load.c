@@ -274,6 +274,7 @@ static int load_main(int argc, char **argv)
 		{ "threads", 0, CLI_NUMBER, &o.threads, "N",
 		  "load threads (half the cores)" },
 		CLI_RUN_OPTS(o),
+		CLI_FIND_OPTS(o),
 		{ NULL, 0, CLI_FLAG, NULL, NULL, NULL },
 	};
 	int left = cli_options(&cli_cmd_load, opts, argc, argv);

@@ -25,9 +25,15 @@ static int with_scenario(const struct cli_cmd *cmd, int argc, char **argv,
 {
 	struct cli_opt opts[] = {
 		CLI_RUN_OPTS(*o),
+		CLI_FIND_OPTS(*o),
 		{ NULL, 0, CLI_FLAG, NULL, NULL, NULL },
 	};
-	int left = cli_options(cmd, opts, argc, argv);
+	struct cli_opt no_find[] = {
+		CLI_RUN_OPTS(*o),
+		{ NULL, 0, CLI_FLAG, NULL, NULL, NULL },
+	};
+	int left = cli_options(cmd, fn == cli_simulate ? opts : no_find, argc,
+			       argv);
 	struct plan *p;
 	int rc;
 

@@ -7,19 +7,51 @@
 #include "chaos/report/report.h"
 #include "faults/table.h"
 
+enum { SEARCH_KEYS = 7 };	/* that have an option of their own */
+
+/* --while E is --set search.while=E: one reader and one checker for both. */
+static void add_search(const struct cli_run_opts *o, struct cli_list *sets,
+		       char **made, struct errs *errs)
+{
+	const struct {
+		const char *key, *value;
+	} keys[] = {
+		{ "while", o->while_ }, { "drain", o->drain },
+		{ "hold", o->hold },	{ "from", o->from },
+		{ "to", o->to },	{ "apart", o->apart },
+		{ "with", o->with },
+	};
+	size_t n = 0;
+
+	for (size_t i = 0; i < SEARCH_KEYS; i++) {
+		if (!keys[i].value)
+			continue;
+		if (!o->find)
+			errs_add(errs, NULL, 0,
+				 "--%s goes with --find users or --find rate",
+				 keys[i].key);
+		else if (sets->n + 1 < sizeof(sets->v) / sizeof(sets->v[0]))
+			sets->v[sets->n++] = made[n++] = mem_printf(
+				"search.%s=%s", keys[i].key, keys[i].value);
+	}
+}
+
 struct plan *cli_plan(const char *path, const struct cli_run_opts *o)
 {
 	struct plan_options options = {
 		.speed = o->speed,
 		.no_faults = o->no_faults,
 		.without = o->without.v,
-		.judge_recorded = o->recorded,
+		/* A search has its own figures in [recorded]. */
+		.judge_recorded = o->recorded || o->find,
 		.load_only = strcmp(o->kind, "load") == 0,
+		.find = o->find,
 	};
 	struct scenario_vars vars = { .keep_wrong = true };
 	AUTO_FREE char *seed = o->seed ? mem_printf("scenario.seed=%s", o->seed)
 				       : NULL;
 	struct cli_list sets = o->sets;
+	char *made[SEARCH_KEYS] = { 0 };
 	struct scenario *sc = NULL;
 	struct plan *plan = NULL;
 	struct errs errs;
@@ -30,6 +62,7 @@ struct plan *cli_plan(const char *path, const struct cli_run_opts *o)
 		sets.v[sets.n++] = seed;
 	if (!(o->speed > 0 && o->speed <= 100))
 		errs_add(&errs, NULL, 0, "--speed is above 0 and at most 100");
+	add_search(o, &sets, made, &errs);
 	if (o->text)
 		scenario_parse(path, o->text, cli_specs, sets.v, &vars, &sc,
 			       &errs);
@@ -55,6 +88,8 @@ struct plan *cli_plan(const char *path, const struct cli_run_opts *o)
 		plan = NULL;
 	}
 	errs_done(&errs);
+	for (size_t i = 0; i < SEARCH_KEYS; i++)
+		mem_free(made[i]);
 	return plan;
 }
 

@@ -26,4 +26,21 @@
 	{ "json", 0, CLI_FLAG, &(o).json, NULL, "report.json on stdout" },   \
 	{ "quiet", 'q', CLI_FLAG, &(o).quiet, NULL, "no live view" }
 
+/* load and simulate only; each is a key of [search], too. */
+#define CLI_FIND_OPTS(o)                                                     \
+	{ "find", 0, CLI_STRING, &(o).find, "users|rate",                    \
+	  "search the breaking point" },                                     \
+	{ "while", 0, CLI_STRING, &(o).while_, "EXPR",                       \
+	  "--find: what holds at a good level" },                            \
+	{ "drain", 0, CLI_STRING, &(o).drain, "EXPR",                        \
+	  "--find: what must hold before the next level" },                  \
+	{ "hold", 0, CLI_STRING, &(o).hold, "TIME",                          \
+	  "--find: how long a level is held (2m)" },                         \
+	{ "from", 0, CLI_STRING, &(o).from, "N", "--find: first level (10)" },\
+	{ "to", 0, CLI_STRING, &(o).to, "N", "--find: highest level" },      \
+	{ "apart", 0, CLI_STRING, &(o).apart, "SHARE",                       \
+	  "--find: neighbours that differ by no more end it (5%)" },         \
+	{ "with", 0, CLI_STRING, &(o).with, "fault:NAME,…",                  \
+	  "--find: with these faults on, and no other" }
+
 #endif

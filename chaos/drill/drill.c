@@ -3,6 +3,7 @@
  * The drill's life: set up, lead in, run, revert, stop, done.  What happens
  * when is timeline.c's; what is written is record.c's.
  */
+#include "chaos/drill/find.h"
 #include "chaos/drill/impl.h"
 
 #include <errno.h>
@@ -32,6 +33,7 @@ static void begin_reverting(struct drill *d)
 	watch_end(d->watch, loop_now(d->loop));
 	drill_record_hold(d, LOAD_PHASES);
 	drill_judge_finish(d);
+	drill_find_finish(d);
 	faults_revert_all(d->faults);
 }
 
@@ -301,6 +303,8 @@ static int start(struct drill *d, struct err *err)
 	}
 	loop_record_slip(d->loop, d->slip);
 	drill_timeline_start(d);
+	if (d->plan->options.find)
+		drill_find_lead_in(d);
 	drill_advance(d, DRILL_LEAD_IN, "armed");
 	return 0;
 }
@@ -366,6 +370,7 @@ void drill_free(struct drill *d)
 		watch_free(d->watch);
 	if (d->faults)
 		faults_free(d->faults);
+	drill_find_free(d);
 	eventlog_close(&d->log);
 	for (size_t i = 0; i < d->plan->n_expects; i++)
 		mem_free(d->expect[i].got);

@@ -65,6 +65,7 @@ struct drill {
 	bool hold_known[LOAD_PHASES + 1];
 	bool faults_done, load_done, playbook_begun, recovery_phase;
 	size_t left;
+	struct find *find;	/* NULL: it searches nothing */
 };
 
 const char *drill_state_name(enum drill_state state);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The parts' callbacks, written down as events; and what follows from them. */
+#include "chaos/drill/find.h"
 #include "chaos/drill/impl.h"
 
 #include <math.h>
@@ -61,7 +62,7 @@ static void add_controls(struct buf *b, const struct plan_options *o)
 	struct buf text;
 
 	buf_init(&text, 1024);
-	buf_adds(&text, o->no_faults ? "no-faults" : "");
+	buf_adds(&text, o->find ? "search" : o->no_faults ? "no-faults" : "");
 	for (size_t i = 0; o->without && o->without[i]; i++)
 		buf_addf(&text, "%swithout:%s", text.len ? "," : "",
 			 o->without[i]);
@@ -180,8 +181,12 @@ static bool threshold_is_judged(const struct drill *d,
 void drill_on_threshold(void *arg, const struct watch_threshold *t)
 {
 	struct drill *d = arg;
-	struct buf *b = eventlog_event(&d->log, "threshold");
+	struct buf *b;
 
+	/* A search goes beyond every limit: that is what it is for. */
+	if (d->plan->options.find)
+		return;
+	b = eventlog_event(&d->log, "threshold");
 	json_line_str(b, "name", t->name);
 	json_line_str(b, "when", t->when);
 	json_line_str(b, "phase", t->phase);
@@ -244,6 +249,7 @@ void drill_on_second(void *arg, const struct watch_second *s)
 
 	for (size_t i = 0; i < s->n; i++)
 		write_api(d, s->second, &s->rows[i]);
+	drill_find_rows(d, s);
 	/* The last second is cut short: it counts, and is not judged. */
 	if (d->state >= DRILL_STOPPING)
 		return;
@@ -278,6 +284,7 @@ void drill_on_gauges(void *arg, int64_t second, const char *const *names,
 	if (second >= 0) {
 		drill_judge_second(d, t);
 		drill_timeline_second(d, t);
+		drill_find_second(d, t);
 	}
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What happens when: faults in and out, the playbook, the drill's end. */
+#include "chaos/drill/find.h"
 #include "chaos/drill/impl.h"
 
 #include <string.h>
@@ -26,6 +27,8 @@ static void on_start(struct loop *loop, struct loop_timer *timer, void *arg)
 	set_phase(d, LOAD_FAULT, 0);
 	drill_on_milestone(d, MS_START, 0, "timeline", NULL);
 	drill_advance(d, DRILL_RUNNING, "T+0");
+	if (d->plan->options.find)
+		drill_find_start(d);
 }
 
 static void on_finish(struct loop *loop, struct loop_timer *timer, void *arg)
@@ -120,10 +123,12 @@ void drill_timeline_start(struct drill *d)
 
 		loop_timer_init(&f->inject, conf->name, on_inject, f);
 		loop_timer_init(&f->revert, conf->name, on_revert, f);
-		if (!conf->at_event && !conf->at_when)
+		if (!conf->at_event && !conf->at_when && !p->options.find)
 			schedule_fault(d, i, conf->at);
 	}
 	loop_timer_at(d->loop, &d->finish, p->conf.duration);
+	if (p->options.find)
+		return;
 	if (p->playbook && ref && !ref->start_event)
 		loop_timer_at(d->loop, &d->playbook, ref->start_after);
 }
@@ -146,6 +151,8 @@ void drill_timeline_milestone(struct drill *d, const char *name, nsec_t at)
 	const struct plan *p = d->plan;
 	const struct playbook_ref *ref = p->playbook_ref;
 
+	if (p->options.find)
+		return;
 	for (size_t i = 0; i < p->n_faults; i++) {
 		const struct fault_conf *conf = &p->faults[i];
 
@@ -222,7 +229,7 @@ static const char *why_over(const struct drill *d)
 
 void drill_timeline_second(struct drill *d, nsec_t t)
 {
-	if (d->state != DRILL_RUNNING)
+	if (d->state != DRILL_RUNNING || d->find)
 		return;
 	look_at_conditions(d, t);
 	if (d->playbook_begun)

@@ -114,6 +114,8 @@ static void check_exprs(const struct plan *p, struct errs *errs)
 			   p->expects[i].when);
 	check_expr(&c, scenario_section(p->sc, "abort", 0), "when",
 		   p->abort_when);
+	check_expr(&c, p->search.section, "while", p->search.good);
+	check_expr(&c, p->search.section, "drain", p->search.drain);
 	if (p->playbook)
 		playbook_visit(p->playbook, check_step_expr, &c);
 	names_done(&c.names);
@@ -285,6 +287,7 @@ void plan_check(const struct plan *p, struct errs *errs)
 	check_exprs(p, errs);
 	check_without(p, errs);
 	check_events(p, errs);
+	plan_check_search(p, errs);
 	for (size_t i = 0; i < p->n_expects; i++)
 		check_expect_in(p, &p->expects[i], errs);
 	/* Times are checked against the duration. */

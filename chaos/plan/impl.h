@@ -20,6 +20,11 @@ void plan_read_expects(struct plan *p, struct errs *errs);
 void plan_read_abort(struct plan *p, struct errs *errs);
 void plan_sections_done(struct plan *p);
 
+/* search.c: [search], if the run asks for it or the file has it. */
+void plan_read_search(struct plan *p, struct errs *errs);
+void plan_check_search(const struct plan *p, struct errs *errs);
+void plan_search_done(struct plan *p);
+
 /* Has one of the sections of that name an error in errs? */
 bool plan_is_wrong(const struct plan *p, const struct errs *errs,
 		   const char *section);

@@ -11,6 +11,8 @@ static bool left_out(const struct plan *p, const char *fault)
 {
 	const char *const *v = p->options.without;
 
+	if (p->options.find)
+		return !plan_search_has(p, fault);
 	if (p->options.no_faults || p->options.load_only)
 		return true;
 	for (; v && *v; v++)
@@ -70,6 +72,7 @@ static void read_all(struct plan *p, struct errs *errs)
 	read_playbook(p, errs);
 	plan_read_expects(p, errs);
 	plan_read_abort(p, errs);
+	plan_read_search(p, errs);
 }
 
 static bool is_at(const struct scenario_section *s, const struct errs_item *e)
@@ -114,6 +117,9 @@ void plan_new(struct scenario *sc, const struct plan_options *options,
 		plan_free(p);
 		return;
 	}
+	/* It takes as long as it takes. */
+	if (p->options.find)
+		p->conf.duration = PLAN_DURATION_MAX;
 	plan_make_events(p);
 	*ret = p;
 }
@@ -133,6 +139,7 @@ void plan_free(struct plan *p)
 	fault_link_confs_free(p->links, p->n_links);
 	watch_conf_free(p->watch);
 	load_conf_free(p->load);
+	plan_search_done(p);
 	plan_sections_done(p);
 	scenario_free(p->sc);
 	mem_free(p);

@@ -14,7 +14,7 @@
 #include "chaos/watch/watch.h"
 
 extern const struct section_spec plan_scenario_section, plan_allow_section,
-	plan_expect_section, plan_abort_section;
+	plan_expect_section, plan_abort_section, plan_search_section;
 
 /* [scenario] */
 struct plan_scenario {
@@ -38,6 +38,18 @@ struct plan_expect {
 	char *to_event;			/* "first action"; NULL: to */
 	char *in;		/* "no-faults", "without:db-pool", or NULL */
 	const struct scenario_section *section;
+};
+
+/* [search]: how load --find looks for the breaking point. */
+struct plan_search {
+	struct expr *good;		/* "while": a level is good */
+	struct expr *drain;		/* true before the next level; or NULL */
+	nsec_t hold, settle;		/* settle: of the hold, not judged */
+	nsec_t window;			/* of the judged part, whole seconds */
+	double from, to;		/* users, or arrivals/s */
+	double apart;			/* share */
+	struct opt_strs with;		/* "fault:NAME": on all the while */
+	const struct scenario_section *section;	/* NULL: there is none */
 };
 
 enum plan_kind {
@@ -64,6 +76,7 @@ struct plan_options {
 	 * playbook, and is over when the load is.
 	 */
 	bool load_only;
+	const char *find;		/* "users", "rate"; NULL: no search */
 };
 
 struct plan {
@@ -83,6 +96,7 @@ struct plan {
 	struct plan_expect *expects;
 	size_t n_expects;
 	struct expr *abort_when;	/* [abort], or NULL */
+	struct plan_search search;	/* used if options.find is set */
 	struct plan_event *events;	/* sorted by at, then by kind */
 	size_t n_events;
 };
@@ -94,6 +108,10 @@ struct plan {
 void plan_new(struct scenario *sc, const struct plan_options *options,
 	      struct plan **ret, struct errs *errs);	/* takes sc over */
 void plan_free(struct plan *p);
+/* Is it a fault that the search is made with? */
+bool plan_search_has(const struct plan *p, const char *fault);
+/* Think time of the journeys, by weight, for each of their requests; s. */
+double plan_think_s(const struct plan *p);
 void plan_print(const struct plan *p, struct buf *out);	/* the timeline */
 void plan_json(const struct plan *p, struct buf *out);	/* plan.json */
 

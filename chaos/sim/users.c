@@ -28,8 +28,9 @@ struct sim_users {
 	struct load_args args;
 	struct sim_model *model;
 	struct loop *loop;
-	struct sim_user *user;
-	size_t n, n_active;
+	struct sim_user **user;		/* those that ever came */
+	size_t n, cap, n_active;
+	double set;			/* by adjust; -1: the stages say */
 	size_t n_apis;
 	const char *const *apis;
 	nsec_t edge[LOAD_PHASES];	/* where each phase begins */
@@ -199,14 +200,23 @@ static void leave(struct sim_user *u)
 	}
 }
 
+static struct sim_user *add_user(struct sim_users *s)
+{
+	struct sim_user *u = mem_zalloc(sizeof(*u));
+
+	(void)mem_grow(s->user, s->n, s->cap);
+	s->user[s->n++] = u;
+	u->all = s;
+	rng_init(&u->rng, s->args.seed, s->n);
+	return u;
+}
+
 static void set_users(struct sim_users *s, size_t want)
 {
-	if (want > s->n)
-		want = s->n;
-	while (s->n_active < want)
-		join(&s->user[s->n_active++]);
+	for (; s->n_active < want; s->n_active++)
+		join(s->n_active < s->n ? s->user[s->n_active] : add_user(s));
 	while (s->n_active > want)
-		leave(&s->user[--s->n_active]);
+		leave(s->user[--s->n_active]);
 }
 
 static void on_ramp(struct loop *loop, struct loop_timer *timer, void *arg)
@@ -217,7 +227,9 @@ static void on_ramp(struct loop *loop, struct loop_timer *timer, void *arg)
 	(void)timer;
 	if (s->stopped)
 		return;
-	set_users(s, (size_t)(load_conf_users(s->args.conf, now) + 0.5));
+	set_users(s, (size_t)((s->set < 0 ? load_conf_users(s->args.conf, now)
+					  : s->set) +
+			      0.5));
 	loop_timer_at(loop, &s->ramp, now + 50 * NSEC_MS);
 }
 
@@ -261,19 +273,14 @@ static int sim_open(const struct load_args *args, void **ret, struct err *err)
 	s->args = *args;
 	s->model = &sim->model;
 	s->loop = args->loop;
-	s->n = (size_t)(load_conf_max_users(args->conf) + 0.5);
+	s->set = -1;
 	s->n_apis = load_conf_apis(args->conf, &s->apis);
-	if (s->n_apis > MAX_APIS || s->n == 0) {
+	if (s->n_apis > MAX_APIS || load_conf_max_users(args->conf) <= 0) {
 		mem_free(s);
 		return err_set(err, -E2BIG,
 			       "the simulator takes users (closed) and at "
 			       "most %d APIs",
 			       MAX_APIS);
-	}
-	s->user = mem_calloc(s->n, sizeof(*s->user));
-	for (size_t i = 0; i < s->n; i++) {
-		s->user[i].all = s;
-		rng_init(&s->user[i].rng, args->seed, i + 1);
 	}
 	for (uint32_t i = 0; i < s->n_apis * LOAD_PHASES; i++)
 		s->rows[i] = (struct load_row){ .api = i / LOAD_PHASES,
@@ -309,8 +316,10 @@ static void sim_adjust(void *load, const struct load_adjust *a)
 {
 	struct sim_users *s = load;
 
-	if (a->what == LOAD_SET_USERS)
-		set_users(s, (size_t)a->value);
+	if (a->what == LOAD_SET_USERS) {
+		s->set = a->value;
+		set_users(s, (size_t)(a->value + 0.5));
+	}
 }
 
 static void add_users_row(const struct sim_users *s, struct load_final *f,
@@ -322,10 +331,11 @@ static void add_users_row(const struct sim_users *s, struct load_final *f,
 				      .phase = phase,
 				      .raw = s->raw[api][phase] };
 	for (size_t i = 0; i < s->n; i++) {
-		bool asked = s->user[i].asked[api] >> phase & 1;
+		const struct sim_user *u = s->user[i];
+		bool asked = u->asked[api] >> phase & 1;
 
 		r->asked += asked;
-		r->unserved += asked && !(s->user[i].served[api] >> phase & 1);
+		r->unserved += asked && !(u->served[api] >> phase & 1);
 	}
 }
 
@@ -339,7 +349,7 @@ static void sim_stop(void *load)
 
 	s->stopped = true;
 	for (size_t i = 0; i < s->n; i++) {
-		struct sim_user *u = &s->user[i];
+		struct sim_user *u = s->user[i];
 
 		f.users_affected += u->affected;
 		loop_timer_stop(s->loop, &u->timer);
@@ -366,6 +376,8 @@ static void sim_load_free(void *load)
 		hist_free(s->rows[i].response);
 		hist_free(s->rows[i].service);
 	}
+	for (size_t i = 0; i < s->n; i++)
+		mem_free(s->user[i]);
 	mem_free(s->user);
 	mem_free(s);
 }

@@ -151,6 +151,18 @@ static void on_milestone(struct live *l, const json_t *e, char *text,
 		 json_str(e, "source", "?"));
 }
 
+static void on_level(struct live *l, const json_t *e, char *text, size_t size)
+{
+	(void)l;
+	snprintf(text, size, "level %g: %s%s (%d of %d windows), %.1f/s",
+		 json_num(e, "load", 0),
+		 json_flag(e, "is_good", false) ? "good" : "bad",
+		 json_flag(e, "sure", false) ? "" : ", in doubt",
+		 (int)json_int64(e, "good", 0),
+		 (int)(json_int64(e, "good", 0) + json_int64(e, "bad", 0)),
+		 json_num(e, "throughput", 0));
+}
+
 static void on_effect(struct live *l, const json_t *e, char *text, size_t size)
 {
 	if (!l->blind)
@@ -177,9 +189,9 @@ static const struct {
 	void (*fn)(struct live *l, const json_t *e, char *text, size_t size);
 } handlers[] = {
 	{ "alert", on_alert },	       { "effect", on_effect },
-	{ "fault", on_fault },	       { "milestone", on_milestone },
-	{ "state", on_state },	       { "step", on_step },
-	{ "threshold", on_threshold },
+	{ "fault", on_fault },	       { "level", on_level },
+	{ "milestone", on_milestone }, { "state", on_state },
+	{ "step", on_step },	       { "threshold", on_threshold },
 };
 
 static void on_event(struct live *l, const json_t *e)
