@@ -92,6 +92,7 @@ static void add_scenario(struct buf *b, const struct plan_scenario *c)
 void drill_record_run(struct drill *d)
 {
 	const struct plan *p = d->plan;
+	bool playbook = p->playbook && !p->options.find;
 	struct buf *b = eventlog_event(&d->log, "run");
 
 	json_line_str(b, "id", d->args.run);
@@ -106,8 +107,8 @@ void drill_record_run(struct drill *d)
 	add_array(b, "apis", d->apis, d->n_apis);
 	json_line_int(b, "faults_planned", (int64_t)p->n_faults);
 	json_line_int(b, "steps_planned",
-		      p->playbook ? (int64_t)playbook_steps(p->playbook) : 0);
-	json_line_bool(b, "has_playbook", p->playbook != NULL);
+		      playbook ? (int64_t)playbook_steps(p->playbook) : 0);
+	json_line_bool(b, "has_playbook", playbook);
 	add_slo(b, watch_conf_slo(p->watch));
 	if (d->args.stack) {
 		char *text = json_dumps(d->args.stack, JSON_COMPACT);

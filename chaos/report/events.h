@@ -25,6 +25,10 @@
  * threshold  name when phase final missing missed aborts at_end judged seconds
  *            missed_seconds value limit margin unit worst_s explain
  *                                   each change, and the verdict: final
+ * level      load from_s to_s holds good bad is_good sure throughput
+ *            throughput_error errors p95_s apis_p95_s{api:s}   of a search
+ * search     of while drain hold_s settle_s window_s apart closed why bad z_s
+ *            limit{} knee{} xmax{} r0_s{}: value lo hi; null: not known
  * abort      why
  * spoilt     why                     the run is invalid
  * load       final: send_lag_p99_ms send_lag_max_ms cpu_max_5s open_planned

@@ -83,6 +83,8 @@ json_t *report_recorded(const struct facts *f, const json_t *milestones,
 			const json_t *measures);
 json_t *report_thresholds(const struct facts *f);
 json_t *report_impact(const struct facts *f, const json_t *measures);
+/* null: nothing was searched. */
+json_t *report_search(const struct facts *f);
 json_t *report_audit(const struct facts *f, json_t *ret_because);
 /* Criteria, status and exit; root has all the other parts. */
 json_t *report_verdict(const struct facts *f, const json_t *root,

@@ -88,8 +88,9 @@ static json_t *build(const struct facts *f, int *ret_exit)
 	json_object_set_new(root, "run", run_part(f, because));
 	json_object_set_new(root, "milestones", milestones);
 	json_object_set_new(root, "measures", measures);
+	json_object_set_new(root, "search", report_search(f));
 	json_object_set_new(root, "recorded",
-			    report_recorded(f, milestones, measures));
+			    report_recorded(f, root, measures));
 	json_object_set_new(root, "phases", phases_part(f));
 	json_object_set_new(root, "load", load);
 	json_object_set_new(root, "series", json_string(SERIES_FILE));

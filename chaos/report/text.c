@@ -9,6 +9,7 @@
 #include "chaos/base/units.h"
 #include "chaos/report/report.h"
 #include "chaos/report/text.h"
+#include "chaos/report/text_search.h"
 #include "chaos/report/writers.h"
 
 static const char *span_text(double t_s, char *dst)
@@ -61,8 +62,6 @@ static void head(const json_t *root, FILE *f)
 			? "librdkafka's mock cluster"
 			: "kafka",
 		json_str(root, "run/stack/kafka", "-"));
-	fprintf(f, "%-28s %10s %11s %12s\n", "", "record", "replay",
-		"difference");
 }
 
 /* "+2 s", "-11 s" */
@@ -181,6 +180,8 @@ static void times(const json_t *root, FILE *f)
 				      "repair_share");
 	char time[UNITS_TEXT], note[128] = "";
 
+	fprintf(f, "%-28s %10s %11s %12s\n", "", "record", "replay",
+		"difference");
 	milestone_line(root, f, "effective", "effective");
 	milestone_line(root, f, "impact", "impact");
 	milestone_line(root, f, "detected", "detected");
@@ -437,14 +438,21 @@ static void criteria(const json_t *root, FILE *f)
 
 static void drill_page(const json_t *root, FILE *f)
 {
+	bool search = json_is_object(json_at(root, "search"));
+
 	head(root, f);
-	times(root, f);
+	if (search)
+		report_text_search(root, f);
+	else
+		times(root, f);
 	faults(root, f);
 	if (json_array_size(json_at(root, "playbook")) > 0)
 		steps(root, f);
 	apis(root, f);
-	impact(root, f);
-	traps(root, f);
+	if (!search) {
+		impact(root, f);
+		traps(root, f);
+	}
 	text_list(root, f, "run/assumptions", "assumed");
 	text_list(root, f, "run/missing", "missing from the run directory");
 	text_list(root, f, "run/invalid_because", "invalid because");
@@ -456,7 +464,8 @@ static void text_write(const struct report *r, FILE *f)
 {
 	const json_t *root = report_json(r);
 
-	if (strcmp(json_str(root, "run/kind", ""), "load") == 0)
+	if (strcmp(json_str(root, "run/kind", ""), "load") == 0 &&
+	    !json_is_object(json_at(root, "search")))
 		text_load(root, f);
 	else
 		drill_page(root, f);
