@@ -35,8 +35,9 @@ const struct section_spec *const cli_specs[] = {
 	&watch_recovery_section,  &watch_threshold_section,
 	&playbook_ref_section,
 	&plan_abort_section,	  &plan_expect_section,
-	&plan_search_section,
-	&report_impact_section,	  &report_recorded_section,
+	&plan_milestone_section,  &plan_search_section,
+	&report_impact_section,	  &report_measure_section,
+	&report_recorded_section,
 	NULL,
 };
 

@@ -241,6 +241,10 @@ static void init(struct drill *d, const struct drill_args *args)
 	d->n_apis = d->scopes.n_apis;
 	d->fault = mem_calloc(p->n_faults + 1, sizeof(*d->fault));
 	d->expect = mem_calloc(p->n_expects + 1, sizeof(*d->expect));
+	d->milestone_hold = mem_calloc(p->n_milestones + 1,
+				       sizeof(*d->milestone_hold));
+	d->milestone_came = mem_calloc(p->n_milestones + 1,
+				       sizeof(*d->milestone_came));
 	for (size_t i = 0; i < p->n_faults; i++) {
 		d->fault[i].drill = d;
 		d->fault[i].index = i;
@@ -374,6 +378,8 @@ void drill_free(struct drill *d)
 	eventlog_close(&d->log);
 	for (size_t i = 0; i < d->plan->n_expects; i++)
 		mem_free(d->expect[i].got);
+	mem_free(d->milestone_hold);
+	mem_free(d->milestone_came);
 	mem_free(d->fault);
 	mem_free(d->expect);
 	mem_free(d->end_why);

@@ -54,6 +54,8 @@ struct drill {
 	char *end_why;
 	struct drill_fault *fault;
 	struct drill_expect *expect;
+	struct expr_hold *milestone_hold;	/* of the plan's milestones */
+	bool *milestone_came;
 	struct expr_hold abort_hold;
 	struct loop_timer start, finish, playbook;
 	struct watch_second second;	/* the last one; rows not kept */

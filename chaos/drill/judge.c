@@ -172,6 +172,21 @@ static void judge_expect(struct drill *d, size_t i, nsec_t t)
 		judge_interval(d, i, now, t);
 }
 
+/* The scenario's own milestones; the moment is the end of that second. */
+static void judge_milestone(struct drill *d, size_t i, nsec_t t)
+{
+	const struct plan_milestone *m = &d->plan->milestones[i];
+	AUTO_FREE char *got = NULL;
+
+	if (d->milestone_came[i] || t < m->from ||
+	    expr_held(m->when, &d->milestone_hold[i], watch_env(d->watch), t) !=
+		    EXPR_TRUE)
+		return;
+	d->milestone_came[i] = true;
+	got = explain(d, m->when);
+	drill_on_milestone(d, m->name, t, "condition", got);
+}
+
 void drill_judge_second(struct drill *d, nsec_t t)
 {
 	const struct plan *p = d->plan;
@@ -180,6 +195,8 @@ void drill_judge_second(struct drill *d, nsec_t t)
 		judge_effect(d, i, t);
 	if (d->find)
 		return;
+	for (size_t i = 0; i < p->n_milestones; i++)
+		judge_milestone(d, i, t);
 	for (size_t i = 0; i < p->n_expects; i++)
 		judge_expect(d, i, t);
 	if (p->abort_when && d->state == DRILL_RUNNING &&

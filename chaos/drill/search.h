@@ -8,9 +8,9 @@
  *
  * It doubles the load until a level is bad and throughput grows no more, and
  * then halves (in proportion) the gap between the highest good and the lowest
- * bad level until the two differ by `apart` at most.  A level is cut in windows,
- * each good or bad; when a sign test cannot tell which it is (5 %), the level is
- * held longer, and what stays in doubt widens the interval that is printed.
+ * bad level until the two differ by `apart` at most.  A level is cut in
+ * windows, each good or bad; when a sign test cannot tell which it is (5 %),
+ * the level is held longer, and what stays in doubt widens the interval.
  */
 #ifndef GD_DRILL_SEARCH_H
 #define GD_DRILL_SEARCH_H

@@ -114,6 +114,9 @@ static void check_exprs(const struct plan *p, struct errs *errs)
 			   p->expects[i].when);
 	check_expr(&c, scenario_section(p->sc, "abort", 0), "when",
 		   p->abort_when);
+	for (size_t i = 0; i < p->n_milestones; i++)
+		check_expr(&c, p->milestones[i].section, "when",
+			   p->milestones[i].when);
 	check_expr(&c, p->search.section, "while", p->search.good);
 	check_expr(&c, p->search.section, "drain", p->search.drain);
 	if (p->playbook)

@@ -20,6 +20,10 @@ void plan_read_expects(struct plan *p, struct errs *errs);
 void plan_read_abort(struct plan *p, struct errs *errs);
 void plan_sections_done(struct plan *p);
 
+/* milestone.c */
+void plan_read_milestones(struct plan *p, struct errs *errs);
+void plan_milestones_done(struct plan *p);
+
 /* search.c: [search], if the run asks for it or the file has it. */
 void plan_read_search(struct plan *p, struct errs *errs);
 void plan_check_search(const struct plan *p, struct errs *errs);

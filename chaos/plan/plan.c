@@ -72,6 +72,7 @@ static void read_all(struct plan *p, struct errs *errs)
 	read_playbook(p, errs);
 	plan_read_expects(p, errs);
 	plan_read_abort(p, errs);
+	plan_read_milestones(p, errs);
 	plan_read_search(p, errs);
 }
 
@@ -140,6 +141,7 @@ void plan_free(struct plan *p)
 	watch_conf_free(p->watch);
 	load_conf_free(p->load);
 	plan_search_done(p);
+	plan_milestones_done(p);
 	plan_sections_done(p);
 	scenario_free(p->sc);
 	mem_free(p);

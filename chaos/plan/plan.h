@@ -14,7 +14,8 @@
 #include "chaos/watch/watch.h"
 
 extern const struct section_spec plan_scenario_section, plan_allow_section,
-	plan_expect_section, plan_abort_section, plan_search_section;
+	plan_expect_section, plan_abort_section, plan_search_section,
+	plan_milestone_section;
 
 /* [scenario] */
 struct plan_scenario {
@@ -40,10 +41,18 @@ struct plan_expect {
 	const struct scenario_section *section;
 };
 
+/* [milestone NAME] */
+struct plan_milestone {
+	char *name;
+	struct expr *when;
+	nsec_t from;			/* drill ns */
+	const struct scenario_section *section;
+};
+
 /* [search]: how load --find looks for the breaking point. */
 struct plan_search {
 	struct expr *good;		/* "while": a level is good */
-	struct expr *drain;		/* true before the next level; or NULL */
+	struct expr *drain;	/* true before the next level; or NULL */
 	nsec_t hold, settle;		/* settle: of the hold, not judged */
 	nsec_t window;			/* of the judged part, whole seconds */
 	double from, to;		/* users, or arrivals/s */
@@ -95,6 +104,8 @@ struct plan {
 	struct playbook *playbook;
 	struct plan_expect *expects;
 	size_t n_expects;
+	struct plan_milestone *milestones;
+	size_t n_milestones;
 	struct expr *abort_when;	/* [abort], or NULL */
 	struct plan_search search;	/* used if options.find is set */
 	struct plan_event *events;	/* sorted by at, then by kind */

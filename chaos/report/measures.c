@@ -298,6 +298,7 @@ json_t *report_measures(const struct facts *f)
 	put_times(f, array);
 	put_shares(f, array);
 	put_impact(f, array);
+	report_measures_own(f, array);
 	return array;
 }
 

@@ -75,11 +75,15 @@ json_t *report_totals(const struct facts *f, const json_t *apis);
 json_t *report_causes(const json_t *apis);
 json_t *report_checks(const struct facts *f);
 json_t *report_changes(const struct facts *f);
+/* measure.c: those of [measure], by the names of [recorded]'s keys. */
+void report_measures_own(const struct facts *f, json_t *array);
+void report_measure_check(const struct scenario *sc, struct errs *errs);
 json_t *report_faults(const struct facts *f);
 json_t *report_alerts(const struct facts *f);
 json_t *report_steps(const struct facts *f);
 json_t *report_slos(const struct facts *f, const json_t *measures);
-json_t *report_recorded(const struct facts *f, const json_t *milestones,
+/* root: with "search" in it. */
+json_t *report_recorded(const struct facts *f, const json_t *root,
 			const json_t *measures);
 json_t *report_thresholds(const struct facts *f);
 json_t *report_impact(const struct facts *f, const json_t *measures);

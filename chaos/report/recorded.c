@@ -14,11 +14,15 @@
 #include "chaos/report/events.h"
 #include "chaos/report/model.h"
 
-enum recorded_unit { REC_CLOCK, REC_SPAN, REC_SHARE, REC_NUMBER };
+enum recorded_unit {
+	REC_CLOCK, REC_SPAN, REC_SHARE, REC_NUMBER,
+	REC_SEARCH		/* a number that only a search gives */
+};
 
 static const struct recorded_key {
 	const char *key;
-	const char *source;	/* milestone or measure; NULL: record only */
+	/* Milestone, measure, path in the model; NULL: record only. */
+	const char *source;
 	enum recorded_unit unit;
 } keys[] = {
 	{ "impact", MS_IMPACT, REC_CLOCK },
@@ -37,12 +41,16 @@ static const struct recorded_key {
 	{ "orders.failed", "orders_failed", REC_NUMBER },
 	{ "sales.lost", "sales_lost", REC_NUMBER },
 	{ "inquiries", NULL, REC_NUMBER },
+	{ "search.limit", "search/limit/value", REC_SEARCH },
+	{ "search.knee", "search/knee/value", REC_SEARCH },
+	{ "search.xmax", "search/xmax/value", REC_SEARCH },
 };
 
 enum { KEYS = sizeof(keys) / sizeof(keys[0]) };
 
 struct recorded {
 	char *v[KEYS];
+	struct opt_strs at, measure;
 };
 
 /* The section's keys, in the order of the table above. */
@@ -68,6 +76,17 @@ static const struct opt recorded_opts[] = {
 	REC(13, "orders.failed", "failed orders"),
 	REC(14, "sales.lost", "money, with its currency"),
 	REC(15, "inquiries", "customers who asked for help: shown only"),
+	REC(16, "search.limit", "of load --find: the highest good load"),
+	REC(17, "search.knee", "its N*, users"),
+	REC(18, "search.xmax", "its highest throughput, requests/s"),
+	{ .name = "at.*", .type = OPT_LINES,
+	  .off = offsetof(struct recorded, at),
+	  .help = "when the [milestone] of that name came",
+	  .example = "at.mass-timeouts = 2m30s +-15s" },
+	{ .name = "measure.*", .type = OPT_LINES,
+	  .off = offsetof(struct recorded, measure),
+	  .help = "what the [measure] of that name was",
+	  .example = "measure.plateau = 117 +-8" },
 	OPT_END,
 };
 
@@ -136,6 +155,7 @@ static int parse_one(const char *text, enum recorded_unit unit, double clock_s,
 		snprintf(ret->unit, sizeof(ret->unit), "share");
 		break;
 	case REC_NUMBER:
+	case REC_SEARCH:
 		ret->value = strtod(text, &end);
 		while (*end == ' ')
 			end++;
@@ -170,19 +190,82 @@ static int parse_figure(const char *text, enum recorded_unit unit,
 	return rc;
 }
 
+/* Is there a section of that name and argument? */
+static bool has_section(const struct scenario *sc, const char *name,
+			const char *arg)
+{
+	const struct scenario_section *s;
+
+	for (size_t i = 0; (s = scenario_section(sc, name, i)); i++)
+		if (s->arg && strcmp(s->arg, arg) == 0)
+			return true;
+	return false;
+}
+
+/* Keys with a name of the scenario's own behind the dot. */
+static const struct {
+	const char *prefix, *section;
+	enum recorded_unit unit;
+} named[] = {
+	{ "at.", "milestone", REC_CLOCK },
+	{ "measure.", "measure", REC_NUMBER },
+};
+
+enum { NAMED = sizeof(named) / sizeof(named[0]) };
+
+/* The row for a key of the section; its strings are the entry's. */
+static bool row_of(const char *key, struct recorded_key *ret)
+{
+	for (size_t i = 0; i < KEYS; i++)
+		if (strcmp(keys[i].key, key) == 0) {
+			*ret = keys[i];
+			return true;
+		}
+	for (size_t i = 0; i < NAMED; i++) {
+		size_t len = strlen(named[i].prefix);
+
+		if (strncmp(key, named[i].prefix, len) != 0)
+			continue;
+		*ret = (struct recorded_key){
+			.key = key,
+			.source = named[i].unit == REC_CLOCK ? key + len : key,
+			.unit = named[i].unit,
+		};
+		return true;
+	}
+	return false;
+}
+
+static void check_entry(const struct scenario *sc,
+			const struct scenario_section *s,
+			const struct scenario_entry *e, struct errs *errs)
+{
+	struct recorded_key row;
+	struct figure figure;
+	struct err err = { 0 };
+
+	if (!row_of(e->key, &row))
+		return;		/* the section's options have said so */
+	if (parse_figure(e->value, row.unit, 0, &figure, &err) < 0)
+		scenario_error(s, e->key, errs, "%s", err.msg);
+	for (size_t i = 0; i < NAMED; i++) {
+		size_t len = strlen(named[i].prefix);
+
+		if (strncmp(e->key, named[i].prefix, len) == 0 &&
+		    !has_section(sc, named[i].section, e->key + len))
+			scenario_error(s, e->key, errs,
+				       "there is no [%s %s]", named[i].section,
+				       e->key + len);
+	}
+}
+
 void report_check(const struct scenario *sc, struct errs *errs)
 {
 	const struct scenario_section *s = scenario_section(sc, "recorded", 0);
 
-	for (size_t i = 0; s && i < KEYS; i++) {
-		const char *text = scenario_value(s, keys[i].key);
-		struct figure figure;
-		struct err err = { 0 };
-
-		if (text && parse_figure(text, keys[i].unit, 0, &figure,
-					 &err) < 0)
-			scenario_error(s, keys[i].key, errs, "%s", err.msg);
-	}
+	for (size_t i = 0; s && i < s->n; i++)
+		check_entry(sc, s, &s->v[i], errs);
+	report_measure_check(sc, errs);
 }
 
 static double clock_of(const struct facts *f)
@@ -195,12 +278,14 @@ static double clock_of(const struct facts *f)
 }
 
 static double replayed(const struct facts *f, const struct recorded_key *k,
-		       const json_t *measures)
+		       const json_t *root, const json_t *measures)
 {
 	if (!k->source)
 		return NAN;
 	if (k->unit == REC_CLOCK)
 		return facts_milestone(f, k->source);
+	if (k->unit == REC_SEARCH)
+		return json_num(root, k->source, NAN);
 	return report_measure(measures, k->source);
 }
 
@@ -209,33 +294,45 @@ static json_t *number(double v)
 	return isnan(v) ? json_null() : json_real(v);
 }
 
-json_t *report_recorded(const struct facts *f, const json_t *milestones,
+static json_t *figure_json(const struct recorded_key *k, const char *text,
+			   const struct figure *r, double got)
+{
+	bool judged = !isnan(r->tolerance);
+	json_t *o = json_pack("{s:s,s:f,s:o,s:o,s:s,s:o,s:s}", "name", k->key,
+			      "recorded", r->value, "replayed", number(got),
+			      "difference", number(got - r->value), "unit",
+			      r->unit, "tolerance", number(r->tolerance),
+			      "text", text);
+
+	json_object_set_new(
+		o, "within",
+		judged ? json_boolean(fabs(got - r->value) <=
+				      r->tolerance + 1e-9)
+		       : json_null());
+	return o;
+}
+
+/* In the file's order.  A search has its own figures, and no other run has. */
+json_t *report_recorded(const struct facts *f, const json_t *root,
 			const json_t *measures)
 {
+	const struct scenario_section *s =
+		f->sc ? scenario_section(f->sc, "recorded", 0) : NULL;
+	bool searched = json_is_object(json_at(root, "search"));
 	json_t *array = json_array();
 
-	(void)milestones;
-	for (size_t i = 0; i < KEYS; i++) {
-		const char *text = report_key(f, "recorded", keys[i].key);
-		double got = replayed(f, &keys[i], measures);
+	for (size_t i = 0; s && i < s->n; i++) {
+		struct recorded_key k;
 		struct figure r;
-		json_t *o;
 
-		if (!text || parse_figure(text, keys[i].unit, clock_of(f), &r,
-					  NULL) < 0)
+		if (!row_of(s->v[i].key, &k) ||
+		    (k.unit == REC_SEARCH) != searched ||
+		    parse_figure(s->v[i].value, k.unit, clock_of(f), &r,
+				 NULL) < 0)
 			continue;
-		o = json_pack("{s:s,s:f,s:o,s:o,s:s,s:o,s:s}", "name",
-			      keys[i].key, "recorded", r.value, "replayed",
-			      number(got), "difference", number(got - r.value),
-			      "unit", r.unit, "tolerance", number(r.tolerance),
-			      "text", text);
-		json_object_set_new(
-			o, "within",
-			isnan(r.tolerance)
-				? json_null()
-				: json_boolean(fabs(got - r.value) <=
-					       r.tolerance + 1e-9));
-		json_array_append_new(array, o);
+		json_array_append_new(
+			array, figure_json(&k, s->v[i].value, &r,
+					   replayed(f, &k, root, measures)));
 	}
 	return array;
 }

@@ -15,7 +15,7 @@
 #include "chaos/scenario/scenario.h"
 
 extern const struct section_spec report_recorded_section,
-	report_impact_section;
+	report_impact_section, report_measure_section;
 
 struct report;	/* the model; immutable */
 

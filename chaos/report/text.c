@@ -52,7 +52,8 @@ static void head(const json_t *root, FILE *f)
 		: json_flag(root, "run/judge_recorded", false) ? "replayed"
 							       : "run",
 		speed, (long long)json_int64(root, "run/seed", 0));
-	if (json_str(root, "run/controls", "")[0])
+	if (json_str(root, "run/controls", "")[0] &&
+	    !json_is_object(json_at(root, "search")))
 		fprintf(f, "a control: %s\n",
 			json_str(root, "run/controls", ""));
 	fprintf(f, "stack: postgres %s, redis %s, %s %s\n",

@@ -21,6 +21,11 @@ static bool is_control(const struct facts *f)
 	return json_str(f->run, "controls", "")[0] != '\0';
 }
 
+static bool is_search(const struct facts *f)
+{
+	return strcmp(json_str(f->run, "controls", ""), "search") == 0;
+}
+
 static void add_expects(const struct facts *f, json_t *array)
 {
 	json_t *e;
@@ -97,8 +102,9 @@ static void add_steps(const struct facts *f, const json_t *steps,
 static void add_recorded(const struct facts *f, const json_t *recorded,
 			 json_t *array)
 {
-	bool judged = !is_control(f) &&
-		      json_flag(f->run, "judge_recorded", false);
+	/* A search is judged by its own figures, and has no others. */
+	bool judged = json_flag(f->run, "judge_recorded", false) &&
+		      (!is_control(f) || is_search(f));
 	json_t *r;
 	size_t i;
 

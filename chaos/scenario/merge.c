@@ -2,7 +2,7 @@
 /*
  * One scenario over another: `extends` and --set.  A key that the upper one
  * has replaces all of the lower one's values of that key, where the first of
- * them stood.
+ * them stood; new keys follow, in the upper one's order.
  */
 #include <string.h>
 
@@ -52,15 +52,33 @@ static bool key_before(const struct scenario_section *s, size_t i)
 	return false;
 }
 
-/* The entries move; from keeps none. */
+static bool has_key(const struct scenario_section *s, const char *key)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (!strcmp(s->v[i].key, key))
+			return true;
+	return false;
+}
+
+/*
+ * The entries move; from keeps none.  Those of keys that are new keep their
+ * order among each other: a body stands below its step.
+ */
 static void merge_section(struct scenario_section *to,
 			  struct scenario_section *from)
 {
+	AUTO_FREE bool *known = mem_calloc(from->n + 1, sizeof(*known));
 	size_t at;
 
 	to->file = from->file;
 	to->line = from->line;
+	for (size_t i = 0; i < from->n; i++)
+		known[i] = has_key(to, from->v[i].key);
 	for (size_t i = 0; i < from->n; i++) {
+		if (!known[i]) {
+			insert_entry(to, to->n, &from->v[i]);
+			continue;
+		}
 		if (key_before(from, i))
 			continue;
 		at = drop_key(to, from->v[i].key);
