@@ -11,9 +11,9 @@
  *	atom  := number[unit] | f(args) | gauge.name | (or) | (sum)
  *
  * Units: those of base/units; a duration counts in seconds, a share in parts
- * of one, a rate per second.  f: errors, failed, throughput, offered, checks,
- * rate, latency.pNN, baseline.  Scopes: an API, tag:NAME (a set of them), all,
- * each (true for every API).
+ * of one, a rate per second.  f: errors, failed, throughput, offered, client
+ * (the share that a 400 or 422 answered), checks, rate, latency.pNN, baseline.
+ * Scopes: an API, tag:NAME (a set of them), all, each (true for every API).
  * No data is unknown; unknown is never true (Kleene's three values).
  */
 #ifndef GD_BASE_EXPR_H

@@ -8,6 +8,7 @@
 const struct expr_func expr_funcs[] = {
 	{ "baseline", 1, 1, false, "baseline(GAUGE or FUNCTION)" },
 	{ "checks", 1, 2, true, "checks(SCOPE, WINDOW)" },
+	{ "client", 1, 2, true, "client(SCOPE, WINDOW)" },
 	{ "errors", 1, 2, true, "errors(SCOPE, WINDOW)" },
 	{ "failed", 1, 3, true, "failed(SCOPE, WINDOW, CAUSE)" },
 	{ "latency.p*", 1, 2, true, "latency.pNN(SCOPE, WINDOW)" },

@@ -251,7 +251,8 @@ static int fail_unknown_func(struct parse *p, struct word w)
 		return fail(p, w.s, "unknown function '%s' "
 			    "(did you mean '%s'?)", word, near);
 	return fail(p, w.s, "unknown function '%s' (there are errors, failed, "
-		    "throughput, offered, checks, rate, latency.pNN, baseline)",
+		    "throughput, offered, client, checks, rate, latency.pNN, "
+		    "baseline)",
 		    word);
 }
 

@@ -61,7 +61,8 @@ static const char *unit_of(const struct expr_ref *ref)
 	static const struct {
 		const char *func, *unit;
 	} units[] = {
-		{ "checks", "share" }, { "errors", "share" },
+		{ "checks", "share" }, { "client", "share" },
+		{ "errors", "share" },
 		{ "offered", "1/s" },  { "throughput", "1/s" },
 	};
 	const char *func = ref && ref->inner ? ref->inner

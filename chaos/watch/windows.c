@@ -308,6 +308,19 @@ static int errors_of(const struct windows_sum *sum, const char *cause,
 	return 0;
 }
 
+/* What the client got wrong: no failure of the service. */
+static int client_of(const struct windows_sum *sum, const char *cause,
+		     double *ret)
+{
+	uint64_t done = windows_sum_done(sum);
+
+	(void)cause;
+	if (!done)
+		return -ENODATA;
+	*ret = (double)sum->client / (double)done;
+	return 0;
+}
+
 static int failed_of(const struct windows_sum *sum, const char *cause,
 		     double *ret)
 {
@@ -357,6 +370,7 @@ static const struct counted {
 		     double *ret);
 } counted[] = {
 	{ "checks", checks_of },
+	{ "client", client_of },
 	{ "errors", errors_of },
 	{ "failed", failed_of },
 	{ "offered", offered_of },

@@ -43,7 +43,8 @@ int windows_sum(const struct windows *w, const char *scope, int64_t seconds,
 		struct windows_sum *ret) MUST_CHECK;
 /*
  * What a condition asks for: errors, failed (cause or NULL), throughput,
- * offered, checks, latency.pNN.  -ENODATA: nothing to say; -ENOENT: no such.
+ * offered, client, checks, latency.pNN.  -ENODATA: nothing to say; -ENOENT: no
+ * such.
  */
 int windows_value(struct windows *w, const char *func, const char *scope,
 		  nsec_t window, const char *cause, double *ret) MUST_CHECK;
@@ -55,7 +56,7 @@ int windows_baseline(struct windows *w, const char *func, const char *scope,
 /* Counts only; seconds stay. */
 void windows_sum_row(struct windows_sum *sum, const struct load_row *row);
 void windows_sum_add(struct windows_sum *to, const struct windows_sum *from);
-/* errors, failed, throughput, offered, checks of a sum; as windows_value. */
+/* Of a sum, but for latency.pNN; as windows_value. */
 int windows_count(const struct windows_sum *sum, const char *func,
 		  const char *cause, double *ret) MUST_CHECK;
 uint64_t windows_sum_failed(const struct windows_sum *s);

@@ -56,12 +56,15 @@ static void test_counts(void **state)
 	(void)state;
 	rows[2].phase = LOAD_FAULT;
 	rows[2].business = 4;
+	rows[2].client = 2;
 	rows[2].failed[LOAD_429] = 2;
 	expect_rc(w, "errors", "all", NULL, -ENODATA);
 	windows_add(w, -1, rows, 3);
+	expect_number(w, "client", "product", SEC(10), NULL, 0);
+	expect_number(w, "client", "coupon", SEC(10), NULL, 2.0 / 12);
 	expect_number(w, "errors", "product", SEC(10), NULL, 0.2);
-	expect_number(w, "errors", "coupon", SEC(10), NULL, 0.5);
-	expect_number(w, "errors", "all", SEC(10), NULL, 7.0 / 20);
+	expect_number(w, "errors", "coupon", SEC(10), NULL, 5.0 / 12);
+	expect_number(w, "errors", "all", SEC(10), NULL, 7.0 / 22);
 	expect_number(w, "failed", "coupon", SEC(10), NULL, 5);
 	expect_number(w, "failed", "all", SEC(10), "timeout", 5);
 	expect_number(w, "failed", "all", SEC(10), "5xx", 0);
