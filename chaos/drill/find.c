@@ -138,6 +138,7 @@ static bool holds(struct drill *d, const struct expr *e, nsec_t window)
 	return !e || expr_eval(e, &env) == EXPR_TRUE;
 }
 
+/* What is awaited beside a user is no throughput. */
 static void add_row(struct drill *d, const struct load_row *r)
 {
 	struct find *f = d->find;
@@ -147,6 +148,8 @@ static void add_row(struct drill *d, const struct load_row *r)
 		return;
 	if (r->response)
 		hist_merge(f->apis[r->api], r->response);
+	if (d->scopes.beside >> r->api & 1)
+		return;
 	f->window.answered += answered;
 	for (int i = 0; i < LOAD_CAUSES; i++)
 		f->window.failed += r->failed[i];

@@ -123,6 +123,19 @@ static void check_with(const struct plan *p, const char *with,
 			    : "there is no fault '%s'", with + 6, near);
 }
 
+static bool has_model(const struct scenario *sc, const char *model)
+{
+	const struct scenario_section *s;
+
+	for (size_t i = 0; (s = scenario_section(sc, "load", i)); i++) {
+		const char *v = scenario_value(s, "model");
+
+		if (!strcmp(v ? v : "users", model))
+			return true;
+	}
+	return false;
+}
+
 void plan_check_search(const struct plan *p, struct errs *errs)
 {
 	const char *find = p->options.find;
@@ -130,10 +143,13 @@ void plan_check_search(const struct plan *p, struct errs *errs)
 	if (!plan_is_wrong(p, errs, "fault"))
 		for (size_t i = 0; i < p->search.with.n; i++)
 			check_with(p, p->search.with.v[i], errs);
-	if (!find || plan_is_wrong(p, errs, "load"))
+	if (!find || plan_is_wrong(p, errs, "load") ||
+	    (strcmp(find, "users") != 0 && strcmp(find, "rate") != 0))
 		return;
-	if (!p->load)
-		errs_add(errs, NULL, 0, "--find needs a [load]");
+	if (!has_model(p->sc, strcmp(find, "rate") == 0 ? "arrivals" : find))
+		errs_add(errs, NULL, 0, "--find %s: there is no [load] with "
+			 "model = %s", find,
+			 strcmp(find, "rate") == 0 ? "arrivals" : find);
 }
 
 void plan_search_done(struct plan *p)
@@ -153,8 +169,8 @@ double plan_think_s(const struct plan *p)
 		double w = load_conf_journey(p->load, j, &name, &steps, &n);
 
 		for (size_t i = 0; i < n; i++) {
-			think += steps[i].api ? 0 : w * steps[i].think_mean_s;
-			requests += steps[i].api ? w : 0;
+			think += w * steps[i].think_mean_s;
+			requests += steps[i].kind == LOAD_REQUEST ? w : 0;
 		}
 	}
 	return requests > 0 ? think / requests : 0;

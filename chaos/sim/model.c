@@ -3,6 +3,7 @@
 #include "chaos/sim/model.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "chaos/base/mem.h"
@@ -31,6 +32,15 @@ enum sim_kind sim_kind_of(const char *path)
 		    0)
 			return kinds[i].kind;
 	return SIM_OTHER;
+}
+
+bool sim_order_is_invalid(const char *body)
+{
+	static const char key[] = "\"quantity\":";
+	const char *at = body ? strstr(body, key) : NULL;
+	long quantity = at ? strtol(at + strlen(key), NULL, 10) : 1;
+
+	return quantity < 1 || quantity > 100;
 }
 
 static bool take(struct sim_limit *l, struct sim_request *r)
@@ -116,6 +126,13 @@ static void on_answer(struct loop *loop, struct loop_timer *timer, void *arg)
 	answer(r, r->kind == SIM_COUPON && !r->model->open ? 503 : 200);
 }
 
+static void on_invalid(struct loop *loop, struct loop_timer *timer, void *arg)
+{
+	(void)loop;
+	(void)timer;
+	answer(arg, 400);
+}
+
 static void on_limited(struct loop *loop, struct loop_timer *timer, void *arg)
 {
 	(void)loop;
@@ -133,7 +150,7 @@ static void on_held(struct loop *loop, struct loop_timer *timer, void *arg)
 	m->link.used--;
 	m->pool.used--;
 	if (r->kind == SIM_COUPON) {
-		m->issued++;
+		r->coupon = ++m->issued;
 		consume(m);
 	}
 	wake_link(m);
@@ -183,6 +200,8 @@ static void serve(struct sim_request *r)
 		after(r, NSEC_MS, on_limited);
 	else if (r->kind == SIM_COUPON && !m->open)
 		after(r, NSEC_MS, on_answer);
+	else if (r->invalid)
+		after(r, NSEC_MS, on_invalid);
 	else if (m->hold[r->kind] == 0)
 		after(r, m->cached, on_answer);
 	else
@@ -190,6 +209,7 @@ static void serve(struct sim_request *r)
 }
 
 struct sim_request *sim_submit(struct sim_model *m, enum sim_kind kind,
+			       bool invalid,
 			       void (*answered)(void *arg,
 						struct sim_request *r,
 						int status),
@@ -199,6 +219,7 @@ struct sim_request *sim_submit(struct sim_model *m, enum sim_kind kind,
 
 	r->model = m;
 	r->kind = kind;
+	r->invalid = invalid;
 	r->answered = answered;
 	r->arg = arg;
 	list_init(&r->link);

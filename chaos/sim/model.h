@@ -28,6 +28,8 @@ struct sim_request {
 	struct loop_timer timer;
 	struct sim_model *model;
 	enum sim_kind kind;
+	bool invalid;		/* an order that the shop answers 400 */
+	uint64_t coupon;	/* its number once issued; 0: none */
 	/* Called once with the status, unless the asker set it to NULL. */
 	void (*answered)(void *arg, struct sim_request *r, int status);
 	void *arg;
@@ -71,8 +73,11 @@ int sim_model_init(struct sim_model *m, struct loop *loop, uint64_t seed,
 	MUST_CHECK;
 void sim_model_done(struct sim_model *m);
 enum sim_kind sim_kind_of(const char *path);
+/* Does the shop refuse an order of this body? It looks at the quantity. */
+bool sim_order_is_invalid(const char *body);
 /* Owned by the model until answered. */
 struct sim_request *sim_submit(struct sim_model *m, enum sim_kind kind,
+			       bool invalid,
 			       void (*answered)(void *arg,
 						struct sim_request *r,
 						int status),

@@ -8,7 +8,7 @@
 
 #include "chaos/base/mem.h"
 #include "chaos/base/rng.h"
-#include "chaos/sim/impl.h"
+#include "chaos/sim/follow.h"
 
 enum { MAX_APIS = 16 };
 
@@ -18,9 +18,13 @@ struct sim_user {
 	struct loop_timer timer;	/* thinks, or loses patience */
 	struct sim_request *request;	/* outstanding, or NULL */
 	size_t journey, step;
+	uint64_t coupon;		/* the last it was issued; 0: none */
 	uint32_t api;
 	nsec_t intended;
 	bool active, leaving, affected;
+	bool follows;			/* waits for the end of a poll */
+	bool open;			/* an arrival: one journey, no more */
+	struct sim_user *next_idle;
 	uint8_t asked[MAX_APIS], served[MAX_APIS];	/* a bit a phase */
 };
 
@@ -29,14 +33,21 @@ struct sim_users {
 	struct sim_model *model;
 	struct loop *loop;
 	struct sim_user **user;		/* those that ever came */
-	size_t n, cap, n_active;
-	double set;			/* by adjust; -1: the stages say */
+	size_t n, cap;
+	size_t *closed, n_closed, cap_closed;	/* of them: the closed model */
+	size_t n_active;			/* of the closed */
+	struct sim_user *idle;		/* of the open: between two arrivals */
+	size_t n_open;			/* of the open: now at work */
+	double set, set_rate;		/* by adjust; -1: the stages say */
+	struct loop_timer arrival;
+	struct rng arrivals;
 	size_t n_apis;
 	const char *const *apis;
 	nsec_t edge[LOAD_PHASES];	/* where each phase begins */
 	struct load_row rows[MAX_APIS * LOAD_PHASES];
 	int64_t second;
 	struct loop_timer tick, ramp;
+	struct sim_follows follows;
 	bool stopped;
 	uint64_t requests, raw[MAX_APIS][LOAD_PHASES];
 };
@@ -63,6 +74,10 @@ static void count(struct sim_user *u, int status)
 
 	hist_record(r->response, took);
 	hist_record(r->service, took);
+	if (status == 400) {
+		r->client++;
+		return;
+	}
 	if (status == 200) {
 		r->ok++;
 		u->served[u->api] |= 1U << phase_of(s, u->intended);
@@ -78,8 +93,8 @@ static void on_answer(void *arg, struct sim_request *r, int status)
 {
 	struct sim_user *u = arg;
 
-	(void)r;
 	u->request = NULL;
+	u->coupon = status == 200 ? r->coupon : 0;
 	loop_timer_stop(u->all->loop, &u->timer);
 	count(u, status);
 	u->step++;
@@ -94,6 +109,7 @@ static void on_timeout(struct loop *loop, struct loop_timer *timer, void *arg)
 	(void)timer;
 	u->request->answered = NULL;
 	u->request = NULL;
+	u->coupon = 0;
 	count(u, 0);
 	u->step++;
 	next_step(u);
@@ -117,8 +133,34 @@ static uint32_t api_index(const struct sim_users *s, const char *api)
 	return 0;
 }
 
+/* The body of a step, as the scenario has it; NULL: none. */
+static const char *body_of(const struct sim_users *s, size_t journey,
+			   size_t step)
+{
+	const struct sim *sim = s->args.env_arg;
+	const struct scenario_section *section =
+		scenario_section(sim->plan->sc, "journey", journey);
+	size_t next = 0;
+
+	for (size_t i = 0; section && i < section->n; i++) {
+		if (strcmp(section->v[i].key, "step") == 0)
+			next++;
+		else if (strcmp(section->v[i].key, "body") == 0 &&
+			 next == step + 1)
+			return section->v[i].value;
+	}
+	return NULL;
+}
+
+static bool is_invalid(const struct sim_user *u, enum sim_kind kind)
+{
+	return kind == SIM_ORDER &&
+	       sim_order_is_invalid(body_of(u->all, u->journey, u->step));
+}
+
 static void ask(struct sim_user *u, const struct load_step_info *step)
 {
+	enum sim_kind kind = sim_kind_of(step->path);
 	struct sim_users *s = u->all;
 	nsec_t now = loop_now(s->loop);
 	enum load_phase phase = phase_of(s, now);
@@ -132,8 +174,48 @@ static void ask(struct sim_user *u, const struct load_step_info *step)
 	loop_timer_init(&u->timer, "patience", on_timeout, u);
 	loop_timer_at(s->loop, &u->timer,
 		      now + load_conf_timeout(s->args.conf));
-	u->request = sim_submit(s->model, sim_kind_of(step->path), on_answer,
+	u->request = sim_submit(s->model, kind, is_invalid(u, kind), on_answer,
 				u);
+}
+
+/* What ended counts when it ended, and in the phase in which it began. */
+static void on_followed(void *arg, const struct sim_follow *f, bool in_time)
+{
+	struct sim_users *s = arg;
+	struct load_row *r = row_of(s, f->api, f->from);
+	nsec_t took = loop_now(s->loop) - f->from;
+	struct sim_user *u = f->user;
+
+	hist_record(r->response, took);
+	hist_record(r->service, took);
+	r->ok += in_time;
+	r->failed[LOAD_TIMEOUT] += !in_time;
+	if (!u)
+		return;
+	u->follows = false;
+	u->step++;
+	next_step(u);
+}
+
+/* False: nothing was issued that could be confirmed. */
+static bool follow(struct sim_user *u, const struct load_step_info *step)
+{
+	struct sim_users *s = u->all;
+	struct sim_follow f = {
+		.step = step,
+		.user = step->kind == LOAD_POLL ? u : NULL,
+		.api = api_index(s, step->api),
+		.coupon = u->coupon,
+	};
+
+	if (u->coupon == 0)
+		return false;
+	row_of(s, f.api, loop_now(s->loop))->due++;
+	u->follows = f.user != NULL;
+	sim_follow_start(&s->follows, &f,
+			 step->timeout ? step->timeout
+				       : load_conf_timeout(s->args.conf));
+	return u->follows;
 }
 
 static void think(struct sim_user *u)
@@ -157,15 +239,34 @@ static void next_step(struct sim_user *u)
 		return;
 	}
 	load_conf_journey(s->args.conf, u->journey, &name, &steps, &n);
+	if (u->step >= n && u->open) {
+		u->active = false;
+		u->next_idle = s->idle;
+		s->idle = u;
+		s->n_open--;
+		return;
+	}
 	if (u->step >= n) {
 		u->journey = load_draw_journey(s->args.conf, &u->rng);
 		u->step = 0;
+		u->coupon = 0;
 		load_conf_journey(s->args.conf, u->journey, &name, &steps, &n);
 	}
-	if (steps[u->step].api)
-		ask(u, &steps[u->step]);
-	else
+	switch (steps[u->step].kind) {
+	case LOAD_THINK:
 		think(u);
+		break;
+	case LOAD_REQUEST:
+		ask(u, &steps[u->step]);
+		break;
+	case LOAD_AWAIT:
+	case LOAD_POLL:
+		if (follow(u, &steps[u->step]))
+			break;
+		u->step++;
+		next_step(u);
+		break;
+	}
 }
 
 /* A user who joins thinks first, so that a ramp is no burst. */
@@ -194,7 +295,7 @@ static void join(struct sim_user *u)
 static void leave(struct sim_user *u)
 {
 	u->leaving = true;
-	if (u->active && !u->request) {
+	if (u->active && !u->request && !u->follows) {
 		loop_timer_stop(u->all->loop, &u->timer);
 		u->active = false;
 	}
@@ -213,10 +314,54 @@ static struct sim_user *add_user(struct sim_users *s)
 
 static void set_users(struct sim_users *s, size_t want)
 {
-	for (; s->n_active < want; s->n_active++)
-		join(s->n_active < s->n ? s->user[s->n_active] : add_user(s));
+	for (; s->n_active < want; s->n_active++) {
+		if (s->n_active == s->n_closed) {
+			(void)mem_grow(s->closed, s->n_closed, s->cap_closed);
+			s->closed[s->n_closed++] = s->n;
+			add_user(s);
+		}
+		join(s->user[s->closed[s->n_active]]);
+	}
 	while (s->n_active > want)
-		leave(s->user[--s->n_active]);
+		leave(s->user[s->closed[--s->n_active]]);
+}
+
+/* Somebody does one journey from its first step on. */
+static void arrive(struct sim_users *s)
+{
+	struct sim_user *u = s->idle;
+
+	if (u)
+		s->idle = u->next_idle;
+	else
+		u = add_user(s);
+	u->open = u->active = true;
+	u->journey = load_draw_journey(s->args.conf, &u->rng);
+	u->step = 0;
+	u->coupon = 0;
+	s->n_open++;
+	next_step(u);
+}
+
+/* Poisson; a rate that changes is looked at again after 50 ms at most. */
+static void on_arrival(struct loop *loop, struct loop_timer *timer, void *arg)
+{
+	struct sim_users *s = arg;
+	nsec_t now = loop_now(loop), look = 50 * NSEC_MS, next;
+	double rate = s->set_rate < 0 ? load_conf_rate(s->args.conf, now)
+				      : s->set_rate;
+
+	if (s->stopped)
+		return;
+	next = rate > 0 ? (nsec_t)(rng_exp(&s->arrivals, 1 / rate) * 1e9)
+			: look + 1;
+	/* Memoryless: to draw again is no bias. */
+	if (next > look) {
+		loop_timer_at(loop, timer, now + look);
+		return;
+	}
+	loop_timer_at(loop, timer, now + next);
+	arrive(s);
 }
 
 static void on_ramp(struct loop *loop, struct loop_timer *timer, void *arg)
@@ -235,11 +380,13 @@ static void on_ramp(struct loop *loop, struct loop_timer *timer, void *arg)
 
 static void send_second(struct sim_users *s)
 {
-	struct load_snapshot snap = { .threads = 1,
-				      .second = s->second,
-				      .users = (double)s->n_active,
-				      .rows = s->rows,
-				      .n = s->n_apis * LOAD_PHASES };
+	struct load_snapshot snap = {
+		.threads = 1,
+		.second = s->second,
+		.users = (double)(s->n_active + s->n_open),
+		.rows = s->rows,
+		.n = s->n_apis * LOAD_PHASES,
+	};
 
 	s->args.snapshot(s->args.arg, &snap);
 	for (size_t i = 0; i < snap.n; i++) {
@@ -273,20 +420,24 @@ static int sim_open(const struct load_args *args, void **ret, struct err *err)
 	s->args = *args;
 	s->model = &sim->model;
 	s->loop = args->loop;
-	s->set = -1;
+	s->set = s->set_rate = -1;
+	rng_init(&s->arrivals, args->seed, UINT64_MAX - 1);
 	s->n_apis = load_conf_apis(args->conf, &s->apis);
-	if (s->n_apis > MAX_APIS || load_conf_max_users(args->conf) <= 0) {
+	if (s->n_apis > MAX_APIS) {
 		mem_free(s);
 		return err_set(err, -E2BIG,
-			       "the simulator takes users (closed) and at "
-			       "most %d APIs",
-			       MAX_APIS);
+			       "the simulator takes at most %d APIs", MAX_APIS);
 	}
 	for (uint32_t i = 0; i < s->n_apis * LOAD_PHASES; i++)
 		s->rows[i] = (struct load_row){ .api = i / LOAD_PHASES,
 						.phase = i % LOAD_PHASES,
 						.response = hist_new(),
 						.service = hist_new() };
+	s->follows = (struct sim_follows){
+		.loop = s->loop, .model = s->model, .ended = on_followed,
+		.arg = s,
+	};
+	list_init(&s->follows.all);
 	s->edge[LOAD_FAULT] = s->edge[LOAD_RECOVERY] = NSEC_NEVER;
 	*ret = s;
 	return 0;
@@ -302,6 +453,8 @@ static int sim_start(void *load, struct err *err)
 	loop_timer_init(&s->ramp, "ramp", on_ramp, s);
 	loop_timer_at(s->loop, &s->tick, (s->second + 1) * NSEC_SEC);
 	loop_timer_at(s->loop, &s->ramp, s->args.from);
+	loop_timer_init(&s->arrival, "arrival", on_arrival, s);
+	loop_timer_at(s->loop, &s->arrival, s->args.from);
 	return 0;
 }
 
@@ -319,6 +472,8 @@ static void sim_adjust(void *load, const struct load_adjust *a)
 	if (a->what == LOAD_SET_USERS) {
 		s->set = a->value;
 		set_users(s, (size_t)(a->value + 0.5));
+	} else if (a->what == LOAD_SET_RATE) {
+		s->set_rate = a->value;
 	}
 }
 
@@ -348,6 +503,7 @@ static void sim_stop(void *load)
 				.requests = s->requests };
 
 	s->stopped = true;
+	sim_follows_stop(&s->follows, f.censored);
 	for (size_t i = 0; i < s->n; i++) {
 		struct sim_user *u = s->user[i];
 
@@ -360,6 +516,7 @@ static void sim_stop(void *load)
 	}
 	loop_timer_stop(s->loop, &s->tick);
 	loop_timer_stop(s->loop, &s->ramp);
+	loop_timer_stop(s->loop, &s->arrival);
 	for (uint32_t api = 0; api < s->n_apis; api++)
 		for (uint32_t phase = 0; phase < LOAD_PHASES; phase++)
 			add_users_row(s, &f, api, phase);
@@ -379,6 +536,7 @@ static void sim_load_free(void *load)
 	for (size_t i = 0; i < s->n; i++)
 		mem_free(s->user[i]);
 	mem_free(s->user);
+	mem_free(s->closed);
 	mem_free(s);
 }
 

@@ -60,7 +60,7 @@ static struct sim_request *ask(struct shop *s, enum sim_kind kind)
 
 	assert_true(s->n_asks < MANY);
 	*a = (struct ask){ .shop = s, .index = s->n_asks++ };
-	return sim_submit(&s->model, kind, on_answer, a);
+	return sim_submit(&s->model, kind, false, on_answer, a);
 }
 
 static void ask_many(struct shop *s, enum sim_kind kind, int n)
