@@ -81,7 +81,7 @@ static void add_up(const struct facts *f, const struct measure *m,
 
 		if (t < (double)m->from / 1e9 || t >= (double)m->to / 1e9 ||
 		    (m->api ? strcmp(json_str(l, "api", ""), m->api) != 0
-			    : json_flag(l, "beside", false)))
+			    : facts_beside(l)))
 			continue;
 		ret->due += json_num(l, "due", 0);
 		ret->ok += json_num(l, "ok", 0);

@@ -160,6 +160,10 @@ static int parse_one(const char *text, enum recorded_unit unit, double clock_s,
 		while (*end == ' ')
 			end++;
 		snprintf(ret->unit, sizeof(ret->unit), "%s", end);
+		if (strcmp(end, "%") == 0) {
+			ret->value /= 100;
+			snprintf(ret->unit, sizeof(ret->unit), "share");
+		}
 		if (end == text)
 			rc = err_set(err, -EINVAL, "'%s' is no number", text);
 		break;

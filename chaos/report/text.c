@@ -204,6 +204,7 @@ static void times(const json_t *root, FILE *f)
 	snprintf(note, sizeof(note), "by the SLOs; time availability %s",
 		 percent(measure(root, "availability_time"), time));
 	share_line(root, f, "affected share", "affected_share", note);
+	report_text_recorded(root, f);
 }
 
 static void faults(const json_t *root, FILE *f)

@@ -94,4 +94,8 @@ void report_text_search(const json_t *root, FILE *f)
 	numbers(s, f);
 	if (!json_flag(s, "closed", false))
 		fprintf(f, "  not closed: %s\n", json_str(s, "why", "?"));
+	if (json_array_size(json_at(root, "recorded")) > 0)
+		fprintf(f, "\n%-28s %10s %11s %12s\n", "", "record", "found",
+			"difference");
+	report_text_recorded(root, f);
 }
