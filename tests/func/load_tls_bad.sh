@@ -29,11 +29,10 @@ def heads(s, data=b""):
         yield head
 
 
-seen = []
 USERS = 2
 
 
-def once(what, audit):
+def once(what, audit, seen):
     """Nothing was sent twice; who was in a handshake at the end sent nothing."""
     check(f"{what}: each was sent once", audit and
           0 <= audit["requests"] - len(seen) <= USERS,
@@ -43,7 +42,6 @@ def once(what, audit):
 def fails(what, cause, answer, keys="ca = ca.pem", tls=context, scheme="https",
           **more):
     """Every request fails for the cause, and the server saw each once."""
-    seen.clear()
     server = Server(answer, tls() if tls else None)
     row, audit = g.load(f"{scheme}://127.0.0.1:{server.port}", keys, users=USERS,
                         **more)
@@ -51,31 +49,31 @@ def fails(what, cause, answer, keys="ca = ca.pem", tls=context, scheme="https",
         return check(what, False, g.said)
     check(f"{what} is '{cause}'", list(row["failed"]) == [cause] and
           row["ok"] == 0 and row["failed"][cause] == row["requests"] > 1, row)
-    if seen:
-        once(what, audit)
+    if server.seen:
+        once(what, audit, server.seen)
 
 
-def cut(s, n):
+def cut(s, n, seen):
     for head in heads(s):
         seen.append(head)
         s.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
         return reset(s)
 
 
-def shut(s, n):
+def shut(s, n, seen):
     for head in heads(s):
         seen.append(head)
         s.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
         return
 
 
-def garbage(s, n):
+def garbage(s, n, seen):
     for head in heads(s):
         s.sendall(b"what?\r\n\r\n")
         return
 
 
-def silent(s, n):
+def silent(s, n, seen):
     for head in heads(s):
         seen.append(head)
 
@@ -87,7 +85,7 @@ fails("silence", "timeout", silent, duration="3s")
 
 # A kept connection that breaks with the second request on it: the server may
 # have acted on it, so it is no second try's.
-def second(s, n):
+def second(s, n, seen):
     for i, head in enumerate(heads(s)):
         seen.append(head)
         if i:
@@ -95,13 +93,12 @@ def second(s, n):
         s.sendall(OK)
 
 
-seen.clear()
 server = Server(second, context())
 row, audit = g.load(f"https://127.0.0.1:{server.port}", "ca = ca.pem", users=USERS)
 check("a kept connection that breaks: half are 'reset'",
       row and list(row["failed"]) == ["reset"] and
       abs(row["ok"] - row["failed"]["reset"]) <= 2, row or g.said)
-once("a kept connection that breaks", audit)
+once("a kept connection that breaks", audit, server.seen)
 
 
 # Only the first connection, preflight's, gets its handshake.
@@ -141,32 +138,32 @@ check("and why", "certificate required" in g.said, g.said)
 
 
 # HTTP/2 by hand.
-def rst_stream(s, n):
+def rst_stream(s, n, seen):
     for stream in h2_requests(s):
         seen.append(stream)
         s.sendall(frame(3, 0, stream, struct.pack(">I", 2)))
 
 
-def half_then_rst(s, n):
+def half_then_rst(s, n, seen):
     for stream in h2_requests(s):
         seen.append(stream)
         s.sendall(frame(1, 4, stream, b"\x88") + frame(0, 0, stream, b"half") +
                   frame(3, 0, stream, struct.pack(">I", 2)))
 
 
-def goaway(s, n):
+def goaway(s, n, seen):
     for stream in h2_requests(s):
         seen.append(stream)
         return s.sendall(frame(7, 0, 0, struct.pack(">II", 0, 0)))
 
 
-def closes(s, n):
+def closes(s, n, seen):
     for stream in h2_requests(s):
         seen.append(stream)
         return
 
 
-def goaway_unseen(s, n):
+def goaway_unseen(s, n, seen):
     for stream in h2_requests(s):
         return s.sendall(frame(7, 0, 0, struct.pack(">II", 0, 0)))
 
@@ -181,17 +178,16 @@ fails("HTTP/2: GOAWAY to streams that are shared", "reset", goaway_unseen,
       **H2C)
 
 
-def fine(s, n):
+def fine(s, n, seen):
     for stream in h2_requests(s):
         seen.append(stream)
         s.sendall(frame(1, 4, stream, b"\x88") + frame(0, 1, stream, b"ok"))
 
 
-seen.clear()
 server = Server(fine)
 row, audit = g.load(f"http://127.0.0.1:{server.port}", H2C["keys"], users=USERS)
 check("HTTP/2 by hand is fine", row and row["ok"] == row["requests"] > 10,
       row or g.said)
-once("HTTP/2 by hand", audit)
+once("HTTP/2 by hand", audit, server.seen)
 finish()
 PY

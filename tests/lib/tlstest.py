@@ -92,9 +92,6 @@ keepalive_requests 100000000;
         with open(self.log) as f:
             return f.read().splitlines()
 
-    def forget(self):
-        open(self.log, "w").close()
-
 
 def reachable(port):
     try:
@@ -105,12 +102,14 @@ def reachable(port):
 
 
 class Server:
-    """TCP, a thread a connection: answer(socket, number) does what it likes,
-    after a handshake if there is a context."""
+    """TCP, a thread a connection: answer(socket, number, seen) does what it
+    likes, after a handshake if there is a context; seen is the server's list
+    of requests."""
 
     def __init__(self, answer, context=None):
         self.answer, self.context = answer, context
         self.connects = 0
+        self.seen = []
         self.socket = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.port = self.socket.getsockname()[1]
         threading.Thread(target=self.run, daemon=True).start()
@@ -126,7 +125,7 @@ class Server:
         try:
             if self.context:
                 s = self.context.wrap_socket(s, server_side=True)
-            self.answer(s, number)
+            self.answer(s, number, self.seen)
         except (OSError, ssl.SSLError):
             pass
         finally:
@@ -210,6 +209,6 @@ class Tls(Gameday):
 
     def refused(self, what, words, *args, **more):
         """It must fail before anything is sent, and say so."""
-        row, _ = self.load(*args, **more)
+        row, _ = self.load(*args, **{"step": "GET /unsent", **more})
         check(what, row is None and all(w in self.said for w in words),
               f"want {words}\n{self.said}")
