@@ -400,6 +400,23 @@ static void add_load_users(struct buf *b, struct drill *d,
 	json_decref(array);
 }
 
+static void add_checks(struct buf *b, const struct load_final *f)
+{
+	json_t *array = json_array();
+	char *text;
+
+	for (size_t i = 0; i < f->n_checks; i++)
+		json_array_append_new(
+			array, json_pack("{s:s,s:I,s:I}", "name",
+					 f->checks[i].name, "ok",
+					 (json_int_t)f->checks[i].ok, "failed",
+					 (json_int_t)f->checks[i].failed));
+	text = json_dumps(array, JSON_COMPACT);
+	json_line_raw(b, "checks", text);
+	free(text);
+	json_decref(array);
+}
+
 void drill_on_load_done(void *arg, const struct load_final *f)
 {
 	struct drill *d = arg;
@@ -432,6 +449,7 @@ void drill_on_load_done(void *arg, const struct load_final *f)
 			json_line_int(b, d->apis[i], (int64_t)f->skipped[i]);
 	json_line_close(b);
 	json_line_int(b, "polls", (int64_t)f->polls);
+	add_checks(b, f);
 	add_load_users(b, d, f);
 	eventlog_end(&d->log);
 	d->load_done = true;

@@ -88,6 +88,33 @@ size_t conf_api(struct load_conf *c, const char *name)
 	return c->n_apis++;
 }
 
+size_t conf_check(struct load_conf *c, const char *name)
+{
+	for (size_t i = 0; i < c->n_checks; i++)
+		if (strcmp(c->checks[i], name) == 0)
+			return i;
+	c->checks = mem_realloc(c->checks,
+				(c->n_checks + 1) * sizeof(*c->checks));
+	c->checks[c->n_checks] = mem_strdup(name);
+	return c->n_checks++;
+}
+
+void conf_tag(struct load_conf *c, const char *name, uint64_t apis)
+{
+	size_t i = 0, n = c->n_tags + 1;
+
+	while (i < c->n_tags && strcmp(c->tag_names[i], name) != 0)
+		i++;
+	if (i == c->n_tags) {
+		c->tags = mem_realloc(c->tags, n * sizeof(*c->tags));
+		c->tag_names = mem_realloc(c->tag_names, n * sizeof(char *));
+		c->tag_names[i] = mem_strdup(name);
+		c->tags[i] = (struct load_tag){ .name = c->tag_names[i] };
+		c->n_tags = n;
+	}
+	c->tags[i].apis |= apis;
+}
+
 int conf_api_use(struct load_conf *c, size_t api, bool beside, struct err *err)
 {
 	*(beside ? &c->beside : &c->asked) |= UINT64_C(1) << api;
@@ -233,6 +260,17 @@ void load_conf_read(const struct scenario *sc, struct load_conf **ret,
 	sections_read(sc, *ret, errs);
 }
 
+static void names_free(struct load_conf *c)
+{
+	for (size_t i = 0; i < c->n_tags; i++)
+		mem_free(c->tag_names[i]);
+	for (size_t i = 0; i < c->n_checks; i++)
+		mem_free(c->checks[i]);
+	mem_free(c->tags);
+	mem_free(c->tag_names);
+	mem_free(c->checks);
+}
+
 void load_conf_free(struct load_conf *c)
 {
 	if (!c)
@@ -249,6 +287,7 @@ void load_conf_free(struct load_conf *c)
 	}
 	for (size_t i = 0; i < c->n_apis; i++)
 		mem_free(c->apis[i]);
+	names_free(c);
 	mem_free(c->targets);
 	mem_free(c->journeys);
 	mem_free(c->groups);
@@ -266,7 +305,7 @@ void load_conf_scopes(const struct load_conf *c, struct load_scopes *ret)
 {
 	*ret = (struct load_scopes){
 		.apis = (const char *const *)c->apis, .n_apis = c->n_apis,
-		.beside = c->beside,
+		.beside = c->beside, .tags = c->tags, .n_tags = c->n_tags,
 	};
 }
 

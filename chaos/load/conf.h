@@ -51,6 +51,7 @@ struct load_journey {
 	size_t n_asked;		/* requests that are no await and no poll */
 	char **captures;	/* names of the values that steps capture */
 	size_t n_captures;
+	uint64_t apis;		/* of its steps, a bit each */
 	struct load_step_info *infos;	/* of steps */
 	const struct scenario_section *section;
 };
@@ -84,6 +85,11 @@ struct load_conf {
 	size_t n_apis;
 	/* A bit each: times of an await or poll; requests of users. */
 	uint64_t beside, asked;
+	struct load_tag *tags;
+	char **tag_names;	/* of tags, owned */
+	size_t n_tags;
+	char **checks;		/* names */
+	size_t n_checks;
 	size_t n_requests;
 };
 
@@ -96,7 +102,8 @@ extern const struct opt journey_opts[];
 struct journey_conf {
 	char *target;
 	double weight;
-	struct opt_strs step, header, body, expect, capture;
+	struct opt_strs step, header, body, expect, capture, check, soft_check;
+	struct opt_strs tag;
 };
 
 /* conf.c. As load_draw_journey(), for one group. */
@@ -105,6 +112,10 @@ size_t group_draw_journey(const struct load_group *g, struct rng *rng);
 size_t conf_target(const struct load_conf *c, const char *name);
 /* Index of the API, added if it is new; LOAD_APIS_MAX: too many. */
 size_t conf_api(struct load_conf *c, const char *name);
+/* Index of the check's name, added if it is new. */
+size_t conf_check(struct load_conf *c, const char *name);
+/* APIs that are of the tag from now on. */
+void conf_tag(struct load_conf *c, const char *name, uint64_t apis);
 /* Notes what it is the time of; an API cannot be of both. */
 int conf_api_use(struct load_conf *c, size_t api, bool beside, struct err *err)
 	MUST_CHECK;

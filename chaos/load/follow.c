@@ -104,12 +104,24 @@ static void ended(struct follower *f, struct outcome o, nsec_t now)
 		user_followed(u, now);
 }
 
+static void inspect(struct follower *f, const struct answer *a,
+		    struct outcome *o, nsec_t now)
+{
+	if (f->request->step->inspect)
+		worker_inspect(f->all->worker, f->request->step, f->user, a,
+			       (struct inspect_at){ f->intended, now,
+						    f->phase }, o);
+}
+
 static void timed_out(struct follower *f, nsec_t now)
 {
+	struct outcome o = outcome_failed(LOAD_TIMEOUT);
+
 	if (f->asking)
 		engine_abort(f->conn);
 	exchange_over(f);
-	ended(f, outcome_failed(LOAD_TIMEOUT), now);
+	inspect(f, NULL, &o, now);
+	ended(f, o, now);
 }
 
 static void again(struct follower *f, nsec_t now)
@@ -174,9 +186,7 @@ void follower_answered(struct follower *f, const struct answer *a)
 		again(f, now);
 	} else {
 		exchange_over(f);
-		if (f->user)
-			user_inspect(f->user, f->request->step, a,
-				     now - f->intended, &o);
+		inspect(f, a, &o, now);
 		ended(f, o, now);
 	}
 }

@@ -7,19 +7,32 @@
 #define GD_LOAD_INSPECT_H
 
 #include "chaos/load/capture.h"
+#include "chaos/load/check.h"
 
 struct inspect {
 	struct capture *captures;
 	size_t n_captures;
+	struct check *checks;
+	size_t n_checks;
+};
+
+/* What is found goes here. */
+struct inspect_to {
+	struct captured *captured;	/* NULL: nothing is captured */
+	size_t slots;		/* names that the journey captures */
+	struct check_count *counts;	/* by check.index */
+	/* Set: */
+	unsigned checks_ok, checks_failed;
+	bool failed;		/* a check that is not soft, or a capture */
 };
 
 void inspect_free(struct inspect *in);	/* NULL is fine */
 unsigned inspect_keep(const struct inspect *in);	/* enum request_keep */
 /*
- * Takes the captures of an answer with a status.  False: one was not there.
- * slots: names that the journey captures; response: drill ns.
+ * a: an answer with a status, or NULL: none came.  response: drill ns.  ok: its
+ * outcome so far; only of an ok answer something is captured.
  */
-bool inspect_run(const struct inspect *in, const struct answer *a,
-		 nsec_t response, struct captured *captured, size_t slots);
+void inspect_run(const struct inspect *in, const struct answer *a,
+		 nsec_t response, bool ok, struct inspect_to *to);
 
 #endif

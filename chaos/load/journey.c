@@ -48,6 +48,22 @@ const struct opt journey_opts[] = {
 		  "RE' of the answer to the step above it: ${NAME} from then "
 		  "on; an ok answer without it has failed (check)",
 	  .example = "coupon: json /coupon" },
+	{ .name = "check", .type = OPT_LINES, .off = AT(journey_conf, check),
+	  .help = "'NAME: [not] status|size|time|body|header NAME|json "
+		  "POINTER|regex RE [= != < <= > >= contains matches VALUE]' "
+		  "of the answer to the step above it; an ok answer that "
+		  "fails one has failed (check), and no answer fails all",
+	  .example = "issued: json /status = issued" },
+	{ .name = "soft_check", .type = OPT_LINES,
+	  .off = AT(journey_conf, soft_check),
+	  .help = "as 'check', but the request stays ok: it is counted only, "
+		  "as k6 does it",
+	  .example = "fast: time < 300ms" },
+	{ .name = "tag", .type = OPT_LINES, .off = AT(journey_conf, tag),
+	  .help = "the API of the step above it is of this tag, which "
+		  "expressions name tag:NAME; above the first step: all "
+		  "of the journey's",
+	  .example = "checkout" },
 	OPT_END
 };
 
@@ -158,6 +174,59 @@ static size_t capture_slot(struct load_journey *j, const char *name)
 	return j->n_captures++;
 }
 
+static struct inspect *inspect_of(struct load_step *step)
+{
+	if (!step->inspect)
+		step->inspect = mem_zalloc(sizeof(*step->inspect));
+	return step->inspect;
+}
+
+static int check_add(struct reader *r, const char *value, bool soft,
+		     struct err *err)
+{
+	AUTO_FREE char *name = NULL;
+	struct inspect *in;
+	struct check *c;
+	int rc = need_step(r, "a check", err);
+
+	if (rc < 0)
+		return rc;
+	in = inspect_of(r->step);
+	in->checks = mem_realloc(in->checks, (in->n_checks + 1) * sizeof(*c));
+	c = &in->checks[in->n_checks++];
+	*c = (struct check){ .soft = soft };
+	rc = check_parse(value, c, &name, err);
+	if (rc == 0)
+		c->index = conf_check(r->c, name);
+	return rc;
+}
+
+static int check_read(struct reader *r, const char *value, struct err *err)
+{
+	return check_add(r, value, false, err);
+}
+
+static int soft_check_read(struct reader *r, const char *value,
+			   struct err *err)
+{
+	return check_add(r, value, true, err);
+}
+
+/* Above the first step it is the whole journey's. */
+static int tag_read(struct reader *r, const char *value, struct err *err)
+{
+	if (!token_ok(value, "_-."))
+		return err_set(err, -EINVAL, "tag '%s': letters, digits, '_', "
+			       "'-' and '.' only", value);
+	if (r->j->n && !r->step)
+		return need_step(r, "a tag", err);
+	if (r->step)
+		conf_tag(r->c, value, UINT64_C(1) << r->step->api);
+	else
+		conf_tag(r->c, value, 0);	/* journey_tags() adds */
+	return 0;
+}
+
 static int capture_read(struct reader *r, const char *value, struct err *err)
 {
 	AUTO_FREE char *name = NULL;
@@ -170,9 +239,7 @@ static int capture_read(struct reader *r, const char *value, struct err *err)
 	if (r->step->follow && r->step->follow->beside)
 		return err_set(err, -EINVAL, "an await captures nothing: the "
 			       "user does not wait for it (a poll does)");
-	if (!r->step->inspect)
-		r->step->inspect = mem_zalloc(sizeof(*in));
-	in = r->step->inspect;
+	in = inspect_of(r->step);
 	in->captures = mem_realloc(in->captures,
 				   (in->n_captures + 1) * sizeof(*c));
 	c = &in->captures[in->n_captures++];
@@ -189,9 +256,12 @@ static const struct {
 } keys[] = {
 	{ "body", body_read },
 	{ "capture", capture_read },
+	{ "check", check_read },
 	{ "expect", expect_read },
 	{ "header", header_read },
+	{ "soft_check", soft_check_read },
 	{ "step", step_read },
+	{ "tag", tag_read },
 };
 
 static void entry_read(struct reader *r, const struct scenario_entry *e,
@@ -258,6 +328,16 @@ static void target_find(struct load_conf *c, struct load_journey *j,
 			       c->targets[0].name);
 }
 
+/* The tags above the first step, now that the APIs are known. */
+static void journey_tags(const struct load_journey *j, struct load_conf *c)
+{
+	const struct scenario_section *s = j->section;
+
+	for (size_t i = 0; i < s->n && strcmp(s->v[i].key, "step") != 0; i++)
+		if (strcmp(s->v[i].key, "tag") == 0)
+			conf_tag(c, s->v[i].value, j->apis);
+}
+
 void journey_read(struct load_conf *c, const struct scenario_section *s,
 		  struct load_journey *ret, struct errs *errs)
 {
@@ -278,6 +358,7 @@ void journey_read(struct load_conf *c, const struct scenario_section *s,
 	target_find(c, ret, s, conf.target, errs);
 	for (size_t i = 0; i < s->n; i++)
 		entry_read(&r, &s->v[i], errs);
+	journey_tags(ret, c);
 	journey_finish(ret, c);
 	if (conf.step.n && ret->last_request == ret->n)
 		scenario_error(s, "step", errs,

@@ -82,6 +82,11 @@ struct load_users_row {		/* distinct users by API and phase */
 	uint64_t raw;		/* their requests */
 };
 
+struct load_check_total {	/* all checks of one name */
+	const char *name;	/* the conf's */
+	uint64_t ok, failed;
+};
+
 struct load_final {
 	nsec_t send_lag_p99, send_lag_max;	/* real ns */
 	double cpu_max_5s;	/* busiest thread over 5 s, share of a core */
@@ -96,6 +101,8 @@ struct load_final {
 	uint64_t users_affected;/* distinct users with a failed request */
 	struct load_users_row *users;	/* the caller's: copy it */
 	size_t n_users;
+	struct load_check_total *checks;	/* the caller's: copy it */
+	size_t n_checks;
 	/* Digest of what users draw first: same seed and file, same digest. */
 	uint64_t decisions;
 };

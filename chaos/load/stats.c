@@ -39,6 +39,7 @@ void stats_done(struct stats *s)
 	}
 	mem_free(s->rows);
 	mem_free(s->users);
+	mem_free(s->checks);
 	hist_free(s->send_lag);
 	*s = (struct stats){ 0 };
 }
@@ -134,6 +135,15 @@ void stats_censored(struct stats *s, size_t api, enum load_phase phase,
 {
 	hist_record(s->rows[index_of(api, phase)].response, elapsed);
 	s->censored[api]++;
+}
+
+void stats_checks(struct stats *s, size_t api, enum load_phase phase,
+		  unsigned ok, unsigned failed)
+{
+	struct load_row *row = &s->rows[index_of(api, phase)];
+
+	row->checks_ok += ok;
+	row->checks_failed += failed;
 }
 
 void stats_skipped(struct stats *s, size_t api)

@@ -34,6 +34,7 @@ struct stats {
 	uint64_t requests, users_affected;
 	uint64_t censored[LOAD_APIS_MAX];
 	uint64_t skipped[LOAD_APIS_MAX];
+	struct check_count *checks;	/* by name; set by its owner, freed here */
 	struct load_users_row *users;	/* as rows; totals of the run */
 	/* Takes the snapshot that a second's end makes. */
 	void (*flush)(void *arg, struct load_snapshot *s);
@@ -55,6 +56,9 @@ void stats_end(struct stats *s, struct stats_user *u, size_t api,
 	       enum load_phase phase, struct outcome o, struct stats_times t);
 void stats_censored(struct stats *s, size_t api, enum load_phase phase,
 		    nsec_t elapsed);
+/* Checks on one answer, each counted in s->checks already. */
+void stats_checks(struct stats *s, size_t api, enum load_phase phase,
+		  unsigned ok, unsigned failed);
 /* A step that lacked a captured value: it was not due. */
 void stats_skipped(struct stats *s, size_t api);
 /* Adds a user or an arrival that is through to the totals, and zeroes it. */

@@ -31,6 +31,7 @@ static int api_set(struct reader *r, struct load_step *step, const char *name,
 	if (step->api == LOAD_APIS_MAX)
 		return err_set(err, -E2BIG, "more than %d APIs",
 			       LOAD_APIS_MAX);
+	r->j->apis |= UINT64_C(1) << step->api;
 	return conf_api_use(r->c, step->api, step->follow != NULL, err);
 }
 

@@ -157,6 +157,24 @@ static void add_worker(struct load_final *f, const struct worker *w)
 	}
 }
 
+static void checks_sum(const struct run *run, struct load_final *f)
+{
+	const struct load_conf *c = run->args.conf;
+
+	f->n_checks = c->n_checks;
+	f->checks = mem_calloc(c->n_checks + 1, sizeof(*f->checks));
+	for (size_t i = 0; i < c->n_checks; i++) {
+		f->checks[i].name = c->checks[i];
+		for (unsigned k = 0; k < run->n_workers; k++) {
+			const struct check_count *n =
+				&run->workers[k].stats.checks[i];
+
+			f->checks[i].ok += n->ok;
+			f->checks[i].failed += n->failed;
+		}
+	}
+}
+
 static void final_make(const struct run *run, struct load_final *f)
 {
 	struct hist *lag = hist_new();
@@ -180,6 +198,7 @@ static void final_make(const struct run *run, struct load_final *f)
 	/* EADDRNOTAVAIL only. */
 	f->port_share = (double)open / (double)run->limits.ports;
 	hist_free(lag);
+	checks_sum(run, f);
 }
 
 static void ended_run(struct loop *loop, struct loop_post *post)
@@ -195,6 +214,7 @@ static void ended_run(struct loop *loop, struct loop_post *post)
 		final_make(run, &final);
 		run->args.done(run->args.arg, &final);
 		mem_free(final.users);
+		mem_free(final.checks);
 	}
 	report_free(r);
 }

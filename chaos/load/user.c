@@ -102,6 +102,14 @@ static void proceed(struct user *u, nsec_t t)
 		;
 }
 
+/* What the step looks at in its answer; NULL: none came. */
+static void inspect(struct user *u, const struct answer *a, struct outcome *o,
+		    nsec_t now)
+{
+	worker_inspect(u->group->worker, u->request->step, u, a,
+		       (struct inspect_at){ u->intended, now, u->phase }, o);
+}
+
 static void ended(struct user *u, struct outcome o, nsec_t now)
 {
 	struct worker *w = u->group->worker;
@@ -116,6 +124,8 @@ static void ended(struct user *u, struct outcome o, nsec_t now)
 	if (o.kind == OUTCOME_FAILED && o.cause == LOAD_CONNECT)
 		u->not_before = now + drill_span_from_real(&w->args.clock,
 							   KNOCK_REAL);
+	if (u->request->step->inspect && !o.answered)
+		inspect(u, NULL, &o, now);
 	w->in_flight--;
 	stats_advance(&w->stats, now);
 	stats_end(&w->stats, &u->seen, u->request->step->api,
@@ -205,19 +215,6 @@ static bool ask(struct user *u, const struct load_step *step, nsec_t intended)
 	return true;
 }
 
-void user_inspect(struct user *u, const struct load_step *step,
-		  const struct answer *a, nsec_t response, struct outcome *o)
-{
-	size_t slots = u->group->worker->args.conf
-			       ->journeys[u->script.journey].n_captures;
-
-	if (step->inspect && o->kind == OUTCOME_OK &&
-	    !inspect_run(step->inspect, a, response, &u->captured, slots)) {
-		*o = outcome_failed(LOAD_CHECK);
-		o->answered = true;
-	}
-}
-
 void user_followed(struct user *u, nsec_t now)
 {
 	u->follower = NULL;
@@ -243,8 +240,7 @@ void user_answered(struct conn *c, const struct answer *a)
 	} else if (a->status) {
 		o = outcome_of_status(u->request->step, a->status);
 		if (u->request->step->inspect)
-			user_inspect(u, u->request->step, a, now - u->intended,
-				     &o);
+			inspect(u, a, &o, now);
 	} else {
 		o = outcome_failed(a->cause);
 	}

@@ -67,9 +67,6 @@ void user_arrive(struct user *u, const struct arrival *a, bool queued);
 /* At once, whatever it is in; what is out is censored. */
 void user_stop(struct user *u, nsec_t now);
 void user_answered(struct conn *c, const struct answer *a);
-/* What the step looks at in its answer; an ok outcome may become a failed. */
-void user_inspect(struct user *u, const struct load_step *step,
-		  const struct answer *a, nsec_t response, struct outcome *o);
 void user_followed(struct user *u, nsec_t now);	/* its poll is over */
 
 #endif

@@ -52,6 +52,28 @@ void worker_user_comes(struct worker *w)
 		w->users_max = w->users;
 }
 
+void worker_inspect(struct worker *w, const struct load_step *step,
+		    struct user *u, const struct answer *a,
+		    struct inspect_at at, struct outcome *o)
+{
+	struct inspect_to to = { .counts = w->stats.checks };
+
+	if (u) {
+		to.captured = &u->captured;
+		to.slots = w->args.conf->journeys[u->script.journey]
+				   .n_captures;
+	}
+	inspect_run(step->inspect, a, at.now - at.intended,
+		    o->kind == OUTCOME_OK, &to);
+	stats_advance(&w->stats, at.now);
+	stats_checks(&w->stats, step->api, (enum load_phase)at.phase,
+		     to.checks_ok, to.checks_failed);
+	if (to.failed && o->kind == OUTCOME_OK) {
+		*o = outcome_failed(LOAD_CHECK);
+		o->answered = true;
+	}
+}
+
 /* A second is over: its snapshot goes to the controller. */
 static void flush(void *arg, struct load_snapshot *s)
 {
@@ -317,6 +339,8 @@ int worker_init(struct worker *w, const struct worker_args *args,
 	stats_init(&w->stats, args->conf->n_apis, args->from);
 	followers_init(&w->followers, w);
 	w->stats.beside = args->conf->beside;
+	w->stats.checks = mem_calloc(args->conf->n_checks + 1,
+				     sizeof(*w->stats.checks));
 	w->stats.flush = flush;
 	w->stats.arg = w;
 	for (size_t p = 0; p < LOAD_PHASES; p++)

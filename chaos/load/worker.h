@@ -79,6 +79,17 @@ void worker_post_stop(struct worker *w);
 /* For users and arrivals, on the thread. */
 enum load_phase worker_phase(const struct worker *w, nsec_t intended);
 void worker_user_comes(struct worker *w);
+/*
+ * Looks at an answer (NULL: none came) as the step says, for a user (NULL: an
+ * await's); an ok outcome may become a failed one.
+ */
+struct inspect_at {
+	nsec_t intended, now;	/* drill ns */
+	unsigned phase;
+};
+void worker_inspect(struct worker *w, const struct load_step *step,
+		    struct user *u, const struct answer *a,
+		    struct inspect_at at, struct outcome *o);
 /* Users of a total that are this thread's. */
 size_t worker_share(const struct worker *w, double total);
 

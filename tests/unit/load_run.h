@@ -25,6 +25,7 @@ struct result {
 	unsigned threads;
 	struct load_final final;
 	struct load_users_row users[APIS_MAX * LOAD_PHASES];
+	struct load_check_total checks[APIS_MAX];	/* without names */
 	bool done;
 };
 
@@ -61,6 +62,8 @@ static inline void on_snapshot(void *arg, const struct load_snapshot *s)
 		sum->ok += row->ok;
 		sum->client += row->client;
 		sum->business += row->business;
+		sum->checks_ok += row->checks_ok;
+		sum->checks_failed += row->checks_failed;
 		for (int c = 0; c < LOAD_CAUSES; c++)
 			sum->failed[c] += row->failed[c];
 		hist_merge(sum->response, row->response);
@@ -76,6 +79,8 @@ static inline void on_done(void *arg, const struct load_final *final)
 	assert_false(r->done);
 	r->final = *final;
 	memcpy(r->users, final->users, final->n_users * sizeof(*r->users));
+	for (size_t i = 0; i < final->n_checks && i < APIS_MAX; i++)
+		r->checks[i] = final->checks[i];
 	r->done = true;
 }
 

@@ -274,6 +274,46 @@ static void an_await_is_told_apart(void **state)
 	read_done(&r);
 }
 
+static void tags_are_of_a_journey_or_a_step(void **state)
+{
+	struct load_scopes scopes;
+	struct read r;
+
+	(void)state;
+	read_text(&r, "[target a]\nurl = http://127.0.0.1:1\n"
+		      "[journey x]\ntag = all-of-x\nstep = GET /a as a\n"
+		      "step = GET /b as b\ntag = money\n"
+		      "[journey y]\nstep = GET /c as c\ntag = money\n"
+		      "check = ok: status = 200\nsoft_check = size < 1KB\n"
+		      "[load l]\nstages = 0s 1\n");
+	assert_int_equal(r.errs.n, 0);
+	load_conf_scopes(r.conf, &scopes);
+	assert_int_equal(scopes.n_tags, 2);
+	assert_string_equal(scopes.tags[0].name, "all-of-x");
+	assert_int_equal(scopes.tags[0].apis, 3);
+	assert_string_equal(scopes.tags[1].name, "money");
+	assert_int_equal(scopes.tags[1].apis, 6);
+	read_done(&r);
+	read_text(&r, "[target a]\nurl = http://127.0.0.1:1\n"
+		      "[journey x]\nstep = think const 1s\n"
+		      "tag = t\n"				/* 5 */
+		      "check = status = 200\n"			/* 6 */
+		      "step = GET /\n"
+		      "tag = a b\n"				/* 8 */
+		      "check = json a = 1\n"			/* 9 */
+		      "check = name: statu = 2\n"		/* 10 */
+		      "check = : status = 200\n"		/* 11 */
+		      "[load l]\nstages = 0s 1\n");
+	assert_true(has_error(&r, 5, "below the request"));
+	assert_true(has_error(&r, 6, "below the request"));
+	assert_true(has_error(&r, 8, "tag 'a b'"));
+	assert_true(has_error(&r, 9, "must begin with '/'"));
+	assert_true(has_error(&r, 10, "did you mean 'status'"));
+	assert_true(has_error(&r, 11, "name has"));
+	assert_int_equal(r.errs.n, 6);
+	read_done(&r);
+}
+
 static void load_without_target_or_journey(void **state)
 {
 	struct read r;
@@ -318,6 +358,7 @@ int main(void)
 		cmocka_unit_test(all_mistakes_at_once),
 		cmocka_unit_test(mistakes_in_what_follows_an_answer),
 		cmocka_unit_test(an_await_is_told_apart),
+		cmocka_unit_test(tags_are_of_a_journey_or_a_step),
 		cmocka_unit_test(load_without_target_or_journey),
 		cmocka_unit_test(the_mix_is_drawn_by_weight),
 	};

@@ -183,6 +183,50 @@ static void without_its_value_a_step_is_skipped(void **state)
 	result_free(&r);
 }
 
+static void checks_are_counted_by_name(void **state)
+{
+	static struct server server;
+	static struct result r;
+	uint64_t n;
+
+	(void)state;
+	server_start(&server);
+	run_text(&server, &r,
+		 "[journey a]\nstep = POST /issue as hard\n"
+		 "check = is issued: json /status = issued\n"
+		 "check = status = 200\n"
+		 "step = POST /issue as fails\n"
+		 "check = never: json /status = nothing\n"
+		 "check = is issued: json /status = issued\n"
+		 "step = POST /issue as soft\n"
+		 "soft_check = never soft: size > 1MB\n"
+		 "step = GET /reset as gone\n"
+		 "check = status = 200\n"
+		 "step = GET /status/409 as business\n"
+		 "check = status = 200\n"
+		 "step = think const 20ms\n"
+		 "[load l]\nstages = 0s 1\n", 400 * NSEC_MS);
+	server_stop(&server);
+	n = of(&r, 0)->ok;
+	assert_true(n > 5);
+	assert_int_equal(of(&r, 1)->ok, 0);
+	assert_in_range(of(&r, 1)->failed[LOAD_CHECK], n - 1, n);
+	/* In the order of the file; names that come twice add up. */
+	assert_int_equal(r.final.n_checks, 4);
+	assert_int_equal(r.checks[0].ok, n + of(&r, 1)->failed[LOAD_CHECK]);
+	assert_int_equal(r.checks[0].failed, 0);
+	/* Where no answer came it has failed, and a 409 is none of 200. */
+	assert_int_equal(r.checks[1].ok, n);
+	assert_int_equal(r.checks[1].failed, of(&r, 3)->failed[LOAD_RESET] +
+						     of(&r, 4)->business);
+	assert_true(of(&r, 4)->business > 5);
+	assert_int_equal(r.checks[2].failed, of(&r, 1)->failed[LOAD_CHECK]);
+	/* A soft one leaves the request as it is. */
+	assert_int_equal(r.checks[3].failed, of(&r, 2)->ok);
+	check_counts(&r, &server);
+	result_free(&r);
+}
+
 static void arrivals_are_followed_after_they_are_through(void **state)
 {
 	static struct server server;
@@ -241,6 +285,7 @@ int main(void)
 		cmocka_unit_test(a_user_waits_for_a_poll),
 		cmocka_unit_test(a_poll_outlasts_the_users_patience),
 		cmocka_unit_test(without_its_value_a_step_is_skipped),
+		cmocka_unit_test(checks_are_counted_by_name),
 		cmocka_unit_test(arrivals_are_followed_after_they_are_through),
 		cmocka_unit_test(an_await_knocks_until_somebody_answers),
 	};
