@@ -453,6 +453,9 @@ void drill_on_load_done(void *arg, const struct load_final *f)
 	add_load_users(b, d, f);
 	eventlog_end(&d->log);
 	d->load_done = true;
+	if (f->data_ended)
+		drill_spoil(d, "[data %s] ended before the load did (more "
+			       "rows, or at_end = wrap)", f->data_ended);
 	if (d->state == DRILL_STOPPING)
 		drill_advance(d, DRILL_DONE, "load has stopped");
 }

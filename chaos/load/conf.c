@@ -66,6 +66,12 @@ const struct section_spec load_load_section = {
 	.summary = "how many users or arrivals run the journeys, and when",
 };
 
+const struct section_spec load_data_section = {
+	.name = "data", .arg = "NAME", .many = true, .opts = data_opts,
+	.size = sizeof(struct data_conf),
+	.summary = "values of a file, a row for each run through a journey",
+};
+
 size_t conf_target(const struct load_conf *c, const char *name)
 {
 	if (!name || !*name)
@@ -229,6 +235,7 @@ static void sections_read(const struct scenario *sc, struct load_conf *c,
 {
 	const struct scenario_section *s;
 
+	c->data = mem_calloc(scenario_count(sc, "data") + 1, sizeof(*c->data));
 	c->targets = mem_calloc(scenario_count(sc, "target") + 1,
 				sizeof(*c->targets));
 	c->journeys = mem_calloc(scenario_count(sc, "journey") + 1,
@@ -236,6 +243,9 @@ static void sections_read(const struct scenario *sc, struct load_conf *c,
 	c->groups = mem_calloc(scenario_count(sc, "load") + 1,
 			       sizeof(*c->groups));
 	/* The counts grow behind the reading: later ones see the earlier. */
+	while (c->n_data < DATA_FILES_MAX &&
+	       (s = scenario_section(sc, "data", c->n_data)))
+		data_read(s, &c->data[c->n_data++], errs);
 	while ((s = scenario_section(sc, "target", c->n_targets))) {
 		target_read(s, &c->targets[c->n_targets], errs);
 		c->n_targets++;
@@ -248,6 +258,7 @@ static void sections_read(const struct scenario *sc, struct load_conf *c,
 		group_read(c, s, &c->groups[c->n_groups], errs);
 		c->n_groups++;
 	}
+	data_check(c, errs);
 }
 
 void load_conf_read(const struct scenario *sc, struct load_conf **ret,
@@ -288,6 +299,9 @@ void load_conf_free(struct load_conf *c)
 	for (size_t i = 0; i < c->n_apis; i++)
 		mem_free(c->apis[i]);
 	names_free(c);
+	for (size_t i = 0; i < c->n_data; i++)
+		data_done(&c->data[i]);
+	mem_free(c->data);
 	mem_free(c->targets);
 	mem_free(c->journeys);
 	mem_free(c->groups);

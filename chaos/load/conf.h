@@ -34,6 +34,8 @@ struct load_step {
 	struct template path_t;
 	struct template headers;	/* "Name: value\r\n" each */
 	struct template body;
+	bool has_auth;		/* credentials, or a header for them */
+	bool has_encoding;	/* header Accept-Encoding */
 	bool has_body, has_host, has_type;	/* header Host, Content-Type */
 	int expect_lo, expect_hi;	/* status; 0: by the outcome table */
 	struct inspect *inspect;	/* NULL: the status says all */
@@ -52,6 +54,9 @@ struct load_journey {
 	char **captures;	/* names of the values that steps capture */
 	size_t n_captures;
 	uint64_t apis;		/* of its steps, a bit each */
+	uint64_t data;		/* that its requests use, a bit each */
+	bool fresh;		/* a new connection for each iteration */
+	nsec_t connect_timeout, first_byte_timeout;	/* 0: none */
 	struct load_step_info *infos;	/* of steps */
 	const struct scenario_section *section;
 };
@@ -75,6 +80,8 @@ struct load_group {
 };
 
 struct load_conf {
+	struct data *data;
+	size_t n_data;
 	struct load_target *targets;
 	size_t n_targets;
 	struct load_journey *journeys;
@@ -103,7 +110,9 @@ struct journey_conf {
 	char *target;
 	double weight;
 	struct opt_strs step, header, body, expect, capture, check, soft_check;
-	struct opt_strs tag;
+	struct opt_strs tag, auth, body_file;
+	int connection;
+	nsec_t connect_timeout, first_byte_timeout;
 };
 
 /* conf.c. As load_draw_journey(), for one group. */
@@ -112,6 +121,8 @@ size_t group_draw_journey(const struct load_group *g, struct rng *rng);
 size_t conf_target(const struct load_conf *c, const char *name);
 /* Index of the API, added if it is new; LOAD_APIS_MAX: too many. */
 size_t conf_api(struct load_conf *c, const char *name);
+/* data_check.c: data that must not end and surely will. */
+void data_check(const struct load_conf *c, struct errs *errs);
 /* Index of the check's name, added if it is new. */
 size_t conf_check(struct load_conf *c, const char *name);
 /* APIs that are of the tag from now on. */

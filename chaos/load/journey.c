@@ -15,6 +15,10 @@
 
 #define AT(type, field) offsetof(struct type, field)
 
+static const char *const connections[] = { "user", "iteration", NULL };
+
+enum { BODY_FILE_MAX = 16 << 20 };
+
 const struct opt journey_opts[] = {
 	{ .name = "target", .type = OPT_STR, .off = AT(journey_conf, target),
 	  .help = "[target] that its requests go to (default: the first)",
@@ -59,6 +63,27 @@ const struct opt journey_opts[] = {
 	  .help = "as 'check', but the request stays ok: it is counted only, "
 		  "as k6 does it",
 	  .example = "fast: time < 300ms" },
+	{ .name = "body_file", .type = OPT_LINES,
+	  .off = AT(journey_conf, body_file),
+	  .help = "body of the step above it, from a file beside the scenario",
+	  .example = "order.json" },
+	{ .name = "auth", .type = OPT_LINES, .off = AT(journey_conf, auth),
+	  .help = "'basic USER:PASSWORD' or 'bearer TOKEN' of the step above "
+		  "it; above the first step: of all. Not in the run directory",
+	  .example = "bearer ${TOKEN}" },
+	{ .name = "connection", .type = OPT_ENUM,
+	  .off = AT(journey_conf, connection), .def = "user",
+	  .choices = connections,
+	  .help = "kept for as long as the user is there, or a new one for "
+		  "each run through the journey" },
+	{ .name = "connect_timeout", .type = OPT_DURATION,
+	  .off = AT(journey_conf, connect_timeout), .flags = OPT_NONNEG,
+	  .help = "to have a connection (default: the [load]'s timeout, which "
+		  "is for the whole)", .example = "3s" },
+	{ .name = "first_byte_timeout", .type = OPT_DURATION,
+	  .off = AT(journey_conf, first_byte_timeout), .flags = OPT_NONNEG,
+	  .help = "of an answer, once its connection is up (default: the "
+		  "[load]'s timeout)", .example = "5s" },
 	{ .name = "tag", .type = OPT_LINES, .off = AT(journey_conf, tag),
 	  .help = "the API of the step above it is of this tag, which "
 		  "expressions name tag:NAME; above the first step: all "
@@ -82,6 +107,7 @@ struct template_scope reader_scope(const struct reader *r)
 	return (struct template_scope){
 		.captures = (const char *const *)r->j->captures,
 		.n_captures = r->j->n_captures,
+		.data = r->c->data, .n_data = r->c->n_data,
 	};
 }
 
@@ -119,6 +145,8 @@ static int header_read(struct reader *r, const char *value, struct err *err)
 			       "header '%s' is set by the load engine", name);
 	r->step->has_host |= strcasecmp(name, "Host") == 0;
 	r->step->has_type |= strcasecmp(name, "Content-Type") == 0;
+	r->step->has_encoding |= strcasecmp(name, "Accept-Encoding") == 0;
+	r->step->has_auth |= strcasecmp(name, "Authorization") == 0;
 	rc = template_parse(&r->step->headers, value, &scope, err);
 	template_add(&r->step->headers, "\r\n", 2);
 	return rc;
@@ -135,6 +163,70 @@ static int body_read(struct reader *r, const char *value, struct err *err)
 		return err_set(err, -EEXIST, "a second body of the same step");
 	r->step->has_body = true;
 	return template_parse(&r->step->body, value, &scope, err);
+}
+
+static int body_file_read(struct reader *r, const char *value,
+			  struct err *err)
+{
+	AUTO_FREE char *path = scenario_path(r->j->section, value);
+	struct buf text;
+	int rc;
+
+	buf_init(&text, BODY_FILE_MAX);
+	rc = buf_read_file(&text, path, err);
+	if (rc == 0 && memchr(text.data ? text.data : "", '\0', text.len))
+		rc = err_set(err, -EINVAL, "'%s' has a NUL byte: a body is a "
+			     "template, and text", path);
+	if (rc == 0)
+		rc = body_read(r, text.data ? text.data : "", err);
+	buf_done(&text);
+	return rc;
+}
+
+/* "basic USER:PASSWORD" or "bearer TOKEN", as a header's value. */
+static int auth_header(struct reader *r, struct load_step *step,
+		       const char *value, struct err *err)
+{
+	struct template_scope scope = reader_scope(r);
+	bool basic = strncmp(value, "basic ", 6) == 0;
+	const char *what = strchr(value, ' ');
+	struct template inner = { 0 };
+	int rc;
+
+	if ((!basic && strncmp(value, "bearer ", 7) != 0) || !what ||
+	    (basic && !strchr(what, ':')))
+		return err_set(err, -EINVAL, "'auth' is 'basic USER:PASSWORD' "
+			       "or 'bearer TOKEN'");
+	rc = template_parse(&inner, what + strspn(what, " "), &scope, err);
+	if (rc == 0) {
+		const char *head = basic ? "Authorization: Basic "
+					 : "Authorization: Bearer ";
+
+		template_add(&step->headers, head, strlen(head));
+		if (basic)
+			template_add_basic(&step->headers, &inner);
+		else
+			template_append(&step->headers, &inner);
+		template_add(&step->headers, "\r\n", 2);
+		step->has_auth = true;
+	}
+	template_done(&inner);
+	return rc;
+}
+
+/* Above the first step it is for all that have none of their own. */
+static int auth_read(struct reader *r, const char *value, struct err *err)
+{
+	if (r->j->n == 0) {
+		r->auth = value;
+		return 0;
+	}
+	if (!r->step)
+		return need_step(r, "'auth'", err);
+	if (r->step->has_auth)
+		return err_set(err, -EEXIST, "a second 'auth' of the same "
+			       "step");
+	return auth_header(r, r->step, value, err);
 }
 
 static int expect_read(struct reader *r, const char *value, struct err *err)
@@ -250,11 +342,26 @@ static int capture_read(struct reader *r, const char *value, struct err *err)
 	return rc;
 }
 
+static void auth_rest(struct reader *r, struct errs *errs)
+{
+	struct err err;
+
+	for (size_t i = 0; r->auth && i < r->j->n; i++)
+		if (!r->j->steps[i].think && !r->j->steps[i].has_auth &&
+		    auth_header(r, &r->j->steps[i], r->auth, &err) < 0) {
+			scenario_error(r->j->section, "auth", errs, "%s",
+				       err.msg);
+			return;
+		}
+}
+
 static const struct {
 	const char *key;
 	int (*read)(struct reader *r, const char *value, struct err *err);
 } keys[] = {
+	{ "auth", auth_read },
 	{ "body", body_read },
+	{ "body_file", body_file_read },
 	{ "capture", capture_read },
 	{ "check", check_read },
 	{ "expect", expect_read },
@@ -305,6 +412,9 @@ static void journey_finish(struct load_journey *j, const struct load_conf *c)
 		const struct load_step *step = &j->steps[i];
 
 		j->infos[i] = info_of(step, c);
+		j->data |= template_data(&step->path_t) |
+			   template_data(&step->headers) |
+			   template_data(&step->body);
 		if (!step->think)
 			j->last_request = i;
 		else if (j->first_think == j->n)
@@ -358,6 +468,10 @@ void journey_read(struct load_conf *c, const struct scenario_section *s,
 	target_find(c, ret, s, conf.target, errs);
 	for (size_t i = 0; i < s->n; i++)
 		entry_read(&r, &s->v[i], errs);
+	auth_rest(&r, errs);
+	ret->fresh = conf.connection == 1;
+	ret->connect_timeout = conf.connect_timeout;
+	ret->first_byte_timeout = conf.first_byte_timeout;
 	journey_tags(ret, c);
 	journey_finish(ret, c);
 	if (conf.step.n && ret->last_request == ret->n)

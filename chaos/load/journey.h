@@ -9,6 +9,7 @@ struct reader {
 	struct load_conf *c;
 	struct load_journey *j;
 	struct load_step *step;	/* the last request, or NULL */
+	const char *auth;	/* of all steps; borrowed, or NULL */
 };
 
 bool token_ok(const char *s, const char *also);

@@ -23,7 +23,7 @@
 /* The checked [target], [journey], [load] sections. */
 struct load_conf;
 extern const struct section_spec load_target_section, load_journey_section,
-	load_load_section;
+	load_load_section, load_data_section;
 /*
  * *ret NULL: no [load] at all.  With errors it is good for load_conf_apis()
  * and load_conf_free() only.  The scenario must outlive it.
@@ -98,6 +98,7 @@ struct load_final {
 	uint64_t polls;		/* HTTP requests that those sent */
 	uint64_t skipped[64];	/* by API: steps without a captured value */
 	uint64_t censored[64];	/* by API: unanswered or unsent at the end */
+	const char *data_ended;	/* the conf's [data] that was not to end */
 	uint64_t users_affected;/* distinct users with a failed request */
 	struct load_users_row *users;	/* the caller's: copy it */
 	size_t n_users;

@@ -118,12 +118,15 @@ static bool looks_like_json(const struct template *body)
 }
 
 static void request_init(struct request *r, const struct load_step *step,
-			 size_t target, const struct endpoint *ep)
+			 const struct load_journey *j,
+			 const struct endpoint *ep)
 {
 	struct template *t = &r->start;
 
 	r->step = step;
-	r->target = target;
+	r->target = j->target;
+	r->connect_timeout = j->connect_timeout;
+	r->first_byte_timeout = j->first_byte_timeout;
 	r->engine = ep->engine;
 	r->head = strcmp(step->method, "HEAD") == 0;
 	r->sends_length = sends_length(step);
@@ -144,6 +147,8 @@ static void request_init(struct request *r, const struct load_step *step,
 	add_text(t, "User-Agent: gameday/" GAMEDAY_VERSION "\r\n");
 	if (!step->has_type && looks_like_json(&step->body))
 		add_text(t, "Content-Type: application/json\r\n");
+	if (r->keep & REQUEST_KEEP_BODY && !step->has_encoding)
+		add_text(t, "Accept-Encoding: gzip, deflate\r\n");
 	template_append(t, &step->headers);
 }
 
@@ -176,8 +181,7 @@ struct request *requests_new(const struct load_conf *c,
 
 			if (step->think)
 				continue;
-			request_init(r, step, j->target,
-				     &endpoints[j->target]);
+			request_init(r, step, j, &endpoints[j->target]);
 			if (template_is_static(&r->start) &&
 			    template_is_static(&step->body))
 				render(r, NULL, &r->fixed, &scratch);

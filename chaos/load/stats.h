@@ -34,7 +34,7 @@ struct stats {
 	uint64_t requests, users_affected;
 	uint64_t censored[LOAD_APIS_MAX];
 	uint64_t skipped[LOAD_APIS_MAX];
-	struct check_count *checks;	/* by name; set by its owner, freed here */
+	struct check_count *checks;	/* by name; its owner's, freed here */
 	struct load_users_row *users;	/* as rows; totals of the run */
 	/* Takes the snapshot that a second's end makes. */
 	void (*flush)(void *arg, struct load_snapshot *s);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Text with values of a user in it: ${user} ${iteration} ${uuid} ${rand.N}, and
- * ${NAME} of what it has captured.  Compiled once; rendered for every request.
+ * Text with values of a user in it: ${user} ${iteration} ${uuid} ${rand.N}
+ * ${rand.A..B} ${pick.a|b|c} ${data.NAME.COLUMN}, and ${NAME} of what it has
+ * captured.  Compiled once; rendered for every request.
  */
 #ifndef GD_LOAD_TEMPLATE_H
 #define GD_LOAD_TEMPLATE_H
@@ -14,6 +15,7 @@
 #include "chaos/base/err.h"
 #include "chaos/base/rng.h"
 #include "chaos/load/capture.h"
+#include "chaos/load/data.h"
 
 enum template_kind {
 	TEMPLATE_TEXT,
@@ -22,13 +24,19 @@ enum template_kind {
 	TEMPLATE_UUID,		/* version 4; the same within a request */
 	TEMPLATE_RAND,		/* 1 to n, a new one at each place */
 	TEMPLATE_CAPTURE,	/* the n-th of the journey's */
+	TEMPLATE_PICK,		/* one of n texts, which lie in text */
+	TEMPLATE_DATA,		/* of the n-th data, its column */
+	TEMPLATE_BASIC,		/* base64 of inner */
 };
 
 struct template_piece {
 	enum template_kind kind;
-	char *text;		/* owned; TEMPLATE_TEXT */
+	char *text;		/* owned; TEMPLATE_TEXT, TEMPLATE_PICK */
 	size_t len;
-	uint64_t n;		/* TEMPLATE_RAND, TEMPLATE_CAPTURE */
+	uint64_t n;		/* how many, or which one */
+	int64_t from;		/* TEMPLATE_RAND: the lowest */
+	size_t column;		/* TEMPLATE_DATA */
+	struct template *inner;	/* owned; TEMPLATE_BASIC */
 	bool encode;		/* percent-encode what a URL cannot hold */
 };
 
@@ -41,6 +49,8 @@ struct template {
 struct template_scope {
 	const char *const *captures;
 	size_t n_captures;
+	const struct data *data;
+	size_t n_data;
 };
 
 /* What one request's render draws on. */
@@ -51,6 +61,8 @@ struct template_values {
 	bool has_uuid;		/* zeroed to begin */
 	char uuid[36];
 	const struct captured *captured;	/* may be NULL: there is none */
+	const struct data *data;
+	const uint64_t *rows;	/* by data; NULL: there are none */
 	bool missing;		/* set: a captured value is not there */
 };
 
@@ -62,6 +74,10 @@ int template_parse(struct template *t, const char *text,
 void template_encode(struct template *t);
 void template_add(struct template *t, const char *text, size_t len);
 void template_append(struct template *t, const struct template *more);
+/* Adds the base64 of what inner gives; takes inner over. */
+void template_add_basic(struct template *t, struct template *inner);
+/* A bit for each data that it uses. */
+uint64_t template_data(const struct template *t);
 void template_done(struct template *t);
 bool template_is_static(const struct template *t);
 void template_render(const struct template *t, struct template_values *values,

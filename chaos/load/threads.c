@@ -31,6 +31,7 @@ struct run {
 	struct worker *workers;
 	unsigned n_workers, n_ended;
 	int64_t *last_second;	/* by worker: seen last */
+	atomic_ullong *data_next;
 };
 
 /* From a thread to the controller's loop. */
@@ -149,6 +150,8 @@ static void add_worker(struct load_final *f, const struct worker *w)
 	add_host(f, &w->host);
 	add_host(f, &w->followers.host);
 	f->polls += w->followers.polls;
+	if (w->data_ended)
+		f->data_ended = w->data_ended;
 	f->users_max += w->users_max;
 	f->decisions += w->digest;
 	for (size_t i = 0; i < w->n_groups; i++) {
@@ -274,6 +277,9 @@ static int workers_init(struct run *run, struct err *err)
 	};
 	int rc = 0;
 
+	run->data_next = mem_calloc(run->args.conf->n_data + 1,
+				    sizeof(*run->data_next));
+	args.data_next = run->data_next;
 	args.threads = threads_choose(run->args.threads,
 				      load_conf_max_users(run->args.conf));
 	run->workers = mem_calloc(args.threads, sizeof(*run->workers));
@@ -392,6 +398,7 @@ static void threads_free(void *load)
 	mem_free(run->endpoints);
 	mem_free(run->workers);
 	mem_free(run->last_second);
+	mem_free(run->data_next);
 	run_unref(run);
 }
 

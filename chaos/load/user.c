@@ -34,6 +34,7 @@ void user_free(struct user *u)
 		return;
 	engine_free(&u->conn);
 	captured_done(&u->captured);
+	mem_free(u->rows);
 	mem_free(u);
 }
 
@@ -62,12 +63,62 @@ static void arrival_over(struct user *u)
 	arrivals_user_free(&u->group->arrivals, u);
 }
 
-/* Values are captured for one run through a journey. */
-static void captured_check(struct user *u)
+/* Its row of each data that the journey uses. False: one has ended. */
+static bool rows_take(struct user *u, const struct load_journey *j)
 {
-	if (u->captured.v && u->captured_in != u->script.iteration)
-		captured_forget(&u->captured);
-	u->captured_in = u->script.iteration;
+	struct worker *w = u->group->worker;
+	const struct load_conf *c = w->args.conf;
+	struct data_want want = {
+		.seed = w->args.seed, .number = u->script.number,
+		.user = u->script.number - u->group->conf->first_user,
+		.iteration = u->script.iteration,
+	};
+
+	if (!u->rows)
+		u->rows = mem_calloc(c->n_data, sizeof(*u->rows));
+	for (size_t i = 0; i < c->n_data; i++) {
+		want.index = (unsigned)i;
+		if (!(j->data >> i & 1))
+			continue;
+		u->rows[i] = data_row(&c->data[i], &want,
+				      &w->args.data_next[i]);
+		if (u->rows[i] != DATA_NONE)
+			continue;
+		if (c->data[i].at_end == DATA_ERROR)
+			w->data_ended = c->data[i].name;
+		return false;
+	}
+	return true;
+}
+
+/* A run through a journey begins. False: there is no data left for it. */
+static bool iteration_begins(struct user *u)
+{
+	const struct load_journey *j =
+		&u->group->worker->args.conf->journeys[u->script.journey];
+
+	u->iteration = u->script.iteration;
+	captured_forget(&u->captured);
+	if (j->fresh)
+		engine_close(&u->conn);
+	return !j->data || rows_take(u, j);
+}
+
+/* The user stops for good; step: what it would have asked. */
+static void data_ended(struct user *u, const struct load_step *step, nsec_t t)
+{
+	if (u->queued && step)	/* it was due when it came */
+		stats_censored(&u->group->worker->stats, step->api,
+			       (enum load_phase)u->phase,
+			       loop_now(u->group->worker->loop) - t);
+	u->queued = false;
+	if (u->script.arrival) {
+		arrival_over(u);
+		return;
+	}
+	away(u);
+	u->resume = false;
+	u->out = true;
 }
 
 /* The next thing at t. False: it took no time, and the next one is due. */
@@ -77,7 +128,10 @@ static bool proceed_one(struct user *u, nsec_t t)
 
 	script_next(&u->script, u->group->worker->args.conf, u->group->conf,
 		    &action);
-	captured_check(u);
+	if (u->iteration != u->script.iteration && !iteration_begins(u)) {
+		data_ended(u, action.step, t);
+		return true;
+	}
 	switch (action.kind) {
 	case SCRIPT_THINK:
 		think(u, t, action.think);
@@ -153,6 +207,14 @@ static void count_due(struct user *u, size_t api, nsec_t intended, nsec_t now)
 		    drill_span_to_real(&w->args.clock, now - intended));
 }
 
+static void user_values(struct user *u, struct template_values *ret)
+{
+	script_values(&u->script, ret);
+	ret->captured = &u->captured;
+	ret->data = u->group->worker->args.conf->data;
+	ret->rows = u->rows;
+}
+
 /* An await or a poll. As ask(). */
 static bool follow(struct user *u, const struct load_step *step,
 		   nsec_t intended)
@@ -163,8 +225,7 @@ static bool follow(struct user *u, const struct load_step *step,
 	const char *bytes;
 	size_t len;
 
-	script_values(&u->script, &values);
-	values.captured = &u->captured;
+	user_values(u, &values);
 	bytes = request_render(r, &values, &w->out, &w->scratch, &len);
 	if (values.missing) {
 		stats_skipped(&w->stats, step->api);
@@ -193,8 +254,7 @@ static bool ask(struct user *u, const struct load_step *step, nsec_t intended)
 		return follow(u, step, intended);
 	u->request = &w->args.requests[step->request];
 	/* Always: what is drawn must not depend on what happens. */
-	script_values(&u->script, &values);
-	values.captured = &u->captured;
+	user_values(u, &values);
 	bytes = request_render(u->request, &values, &w->out, &w->scratch, &len);
 	if (values.missing) {
 		stats_skipped(&w->stats, step->api);
@@ -291,6 +351,8 @@ static void user_timer(struct loop *loop, struct loop_timer *timer, void *arg)
 
 void user_join(struct user *u, nsec_t now)
 {
+	if (u->out)
+		return;
 	if (u->leaving) {
 		u->leaving = false;
 	} else if (u->resume) {
@@ -315,7 +377,7 @@ void user_arrive(struct user *u, const struct arrival *a, bool queued)
 
 	script_init(&u->script, g->conf, g->worker->args.seed,
 		    g->conf->first_user + a->index);
-	captured_forget(&u->captured);
+	u->iteration = 0;
 	u->queued = queued;
 	u->phase = a->phase;
 	u->not_before = INT64_MIN;	/* arrivals have their own pace */

@@ -53,7 +53,9 @@ struct user {
 	bool queued;		/* the arrival had waited: its first request */
 				/* is counted as due already */
 	struct captured captured;
-	uint32_t captured_in;	/* the iteration */
+	uint64_t *rows;		/* by data; NULL: there is none */
+	uint32_t iteration;	/* that it is in, as it last looked */
+	bool out;		/* its data has ended: never comes again */
 	struct follower *follower;	/* USER_POLLING */
 	struct user *next_free;
 };

@@ -33,6 +33,7 @@ struct worker_args {
 	const struct allow *allow;	/* NULL: no more connects are checked */
 	struct drill_clock clock;
 	uint64_t seed;
+	atomic_ullong *data_next;	/* by data: shared by all threads */
 	unsigned index, threads;
 	nsec_t from;		/* drill ns */
 	/* On this thread. The bytes are taken over. */
@@ -63,6 +64,7 @@ struct worker {
 	} cpu_ring[WORKER_CPU_SAMPLES];
 	size_t n_cpu;		/* samples taken */
 	double cpu_max;		/* share of a core over 5 s */
+	const char *data_ended;	/* of a [data] that was not to; or NULL */
 	uint64_t digest;	/* of all decisions, at the end */
 };
 

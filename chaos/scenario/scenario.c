@@ -366,6 +366,49 @@ static void text_value(struct buf *out, const char *value)
 	buf_adds(out, "\"");
 }
 
+char *scenario_path(const struct scenario_section *s, const char *file)
+{
+	const char *slash = strrchr(s->file, '/');
+
+	if (file[0] == '/' || !slash)
+		return mem_strdup(file);
+	return mem_printf("%.*s/%s", (int)(slash - s->file), s->file, file);
+}
+
+/* Bytes of a value that may be shown; what follows is a secret. */
+static size_t shown_length(const char *key, const char *value)
+{
+	static const struct {
+		const char *key, *head;
+	} secrets[] = {
+		{ "auth", "basic " }, { "auth", "bearer " },
+		{ "header", "Authorization:" }, { "header", "Cookie:" },
+		{ "header", "Proxy-Authorization:" },
+	};
+
+	for (size_t i = 0; i < sizeof(secrets) / sizeof(*secrets); i++) {
+		size_t len = strlen(secrets[i].head);
+
+		if (strcmp(key, secrets[i].key) == 0 &&
+		    strncasecmp(value, secrets[i].head, len) == 0)
+			return len;
+	}
+	return strlen(value);
+}
+
+static void add_entry(struct buf *out, const struct scenario_entry *e)
+{
+	size_t shown = shown_length(e->key, e->value);
+	AUTO_FREE char *masked = e->value[shown] ? mem_printf("%.*s ***:***",
+							      (int)shown,
+							      e->value)
+						 : NULL;
+
+	buf_addf(out, "%s = ", e->key);
+	text_value(out, masked ? masked : e->value);
+	buf_adds(out, "\n");
+}
+
 char *scenario_text(const struct scenario *sc)
 {
 	const struct scenario_section *s;
@@ -381,9 +424,7 @@ char *scenario_text(const struct scenario *sc)
 			if (!strcmp(s->name, "scenario") &&
 			    !strcmp(s->v[k].key, "extends"))
 				continue;
-			buf_addf(&out, "%s = ", s->v[k].key);
-			text_value(&out, s->v[k].value);
-			buf_adds(&out, "\n");
+			add_entry(&out, &s->v[k]);
 		}
 	}
 	return buf_take(&out);

@@ -94,7 +94,12 @@ int scenario_line(const struct scenario_section *s, const char *key);
 void scenario_fill(const struct scenario_section *s, const struct opt *table,
 		   void *conf, struct errs *errs);
 
-/* The file as run: merged, sets applied. Caller frees. */
+/* A file that a value names: relative to the section's file. Caller frees. */
+char *scenario_path(const struct scenario_section *s, const char *file);
+
+/*
+ * The file as run: merged, sets applied; credentials are masked. Caller frees.
+ */
 char *scenario_text(const struct scenario *sc);
 /* file:line of the section, for messages of later checks. */
 void scenario_error(const struct scenario_section *s, const char *key,

@@ -10,7 +10,8 @@
 #include "chaos/load/load.h"
 
 static const struct section_spec *const load_specs[] = {
-	&load_target_section, &load_journey_section, &load_load_section, NULL
+	&load_target_section, &load_journey_section, &load_load_section,
+	&load_data_section, NULL
 };
 
 enum { SECONDS_MAX = 256, APIS_MAX = 16 };

@@ -34,6 +34,7 @@ struct server {
 	pthread_mutex_t lock;
 	char key[64], body[128];	/* of the last request that had them */
 	char target[128], host[128], last_ok[128];	/* "/ok…" */
+	char basic[64], bearer[64];	/* Authorization */
 	unsigned coupons;
 	nsec_t issued[256];	/* mono ns, by coupon */
 	struct loop_post quit;
@@ -142,6 +143,11 @@ static inline void server_note(struct server *s, struct peer *p,
 	key = http1_header(&p->parser, "Host", &len);
 	if (key)
 		snprintf(s->host, sizeof(s->host), "%.*s", (int)len, key);
+	key = http1_header(&p->parser, "Authorization", &len);
+	if (key && strncmp(key, "Basic ", 6) == 0)
+		snprintf(s->basic, sizeof(s->basic), "%.*s", (int)len, key);
+	else if (key)
+		snprintf(s->bearer, sizeof(s->bearer), "%.*s", (int)len, key);
 	if (p->body.len)
 		snprintf(s->body, sizeof(s->body), "%s", p->body.data);
 	snprintf(s->target, sizeof(s->target), "%s", target);
