@@ -449,6 +449,7 @@ void drill_on_load_done(void *arg, const struct load_final *f)
 			json_line_int(b, d->apis[i], (int64_t)f->skipped[i]);
 	json_line_close(b);
 	json_line_int(b, "polls", (int64_t)f->polls);
+	json_line_int(b, "redirects", (int64_t)f->redirects);
 	add_checks(b, f);
 	add_load_users(b, d, f);
 	eventlog_end(&d->log);

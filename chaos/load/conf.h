@@ -42,6 +42,8 @@ struct load_step {
 	struct load_follow *follow;	/* NULL: it is asked once */
 };
 
+enum load_cookies { COOKIES_NO, COOKIES_USER, COOKIES_ITERATION };
+
 struct load_journey {
 	char *name;
 	double weight;
@@ -56,6 +58,8 @@ struct load_journey {
 	uint64_t apis;		/* of its steps, a bit each */
 	uint64_t data;		/* that its requests use, a bit each */
 	bool fresh;		/* a new connection for each iteration */
+	int cookies;		/* enum load_cookies */
+	unsigned redirects;	/* followed at most; 0: none is */
 	nsec_t connect_timeout, first_byte_timeout;	/* 0: none */
 	struct load_step_info *infos;	/* of steps */
 	const struct scenario_section *section;
@@ -111,7 +115,8 @@ struct journey_conf {
 	double weight;
 	struct opt_strs step, header, body, expect, capture, check, soft_check;
 	struct opt_strs tag, auth, body_file;
-	int connection;
+	int connection, cookies;
+	int64_t redirects;
 	nsec_t connect_timeout, first_byte_timeout;
 };
 

@@ -17,7 +17,12 @@
 
 static const char *const connections[] = { "user", "iteration", NULL };
 
-enum { BODY_FILE_MAX = 16 << 20 };
+static const char *const cookie_jars[] = {
+	[COOKIES_NO] = "no", [COOKIES_USER] = "user",
+	[COOKIES_ITERATION] = "iteration", NULL
+};
+
+enum { BODY_FILE_MAX = 16 << 20, REDIRECTS_MAX = 20 };
 
 const struct opt journey_opts[] = {
 	{ .name = "target", .type = OPT_STR, .off = AT(journey_conf, target),
@@ -76,6 +81,15 @@ const struct opt journey_opts[] = {
 	  .choices = connections,
 	  .help = "kept for as long as the user is there, or a new one for "
 		  "each run through the journey" },
+	{ .name = "cookies", .type = OPT_ENUM,
+	  .off = AT(journey_conf, cookies), .def = "no",
+	  .choices = cookie_jars,
+	  .help = "kept and sent (RFC 6265): for as long as the user is there, "
+		  "or for one run through the journey" },
+	{ .name = "redirects", .type = OPT_INT,
+	  .off = AT(journey_conf, redirects), .flags = OPT_NONNEG, .def = "0",
+	  .help = "followed at most, to [target]s only; the time is until the "
+		  "last answer. 0: a redirect is an answer" },
 	{ .name = "connect_timeout", .type = OPT_DURATION,
 	  .off = AT(journey_conf, connect_timeout), .flags = OPT_NONNEG,
 	  .help = "to have a connection (default: the [load]'s timeout, which "
@@ -470,6 +484,11 @@ void journey_read(struct load_conf *c, const struct scenario_section *s,
 		entry_read(&r, &s->v[i], errs);
 	auth_rest(&r, errs);
 	ret->fresh = conf.connection == 1;
+	ret->cookies = conf.cookies;
+	ret->redirects = (unsigned)conf.redirects;
+	if (conf.redirects > REDIRECTS_MAX)
+		scenario_error(s, "redirects", errs, "more than %d redirects",
+			       REDIRECTS_MAX);
 	ret->connect_timeout = conf.connect_timeout;
 	ret->first_byte_timeout = conf.first_byte_timeout;
 	journey_tags(ret, c);

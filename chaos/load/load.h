@@ -96,6 +96,7 @@ struct load_final {
 	uint64_t connects, users_max;
 	uint64_t requests;	/* of users; no awaits and polls */
 	uint64_t polls;		/* HTTP requests that those sent */
+	uint64_t redirects;	/* ... and those that redirects asked for */
 	uint64_t skipped[64];	/* by API: steps without a captured value */
 	uint64_t censored[64];	/* by API: unanswered or unsent at the end */
 	const char *data_ended;	/* the conf's [data] that was not to end */

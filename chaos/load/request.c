@@ -134,6 +134,10 @@ static void request_init(struct request *r, const struct load_step *step,
 	if (step->follow)
 		r->keep |= cond_keep(&step->follow->until);
 	r->keep_body = REQUEST_KEEP_BODY_MAX;
+	r->cookies = j->cookies != COOKIES_NO;
+	r->redirects = (uint8_t)j->redirects;
+	if (r->cookies || r->redirects)
+		r->keep |= REQUEST_KEEP_HEADERS;
 	add_text(t, step->method);
 	add_text(t, " ");
 	add_text(t, ep->prefix);

@@ -50,6 +50,8 @@ struct request {
 	nsec_t first_byte_timeout;	/* of the answer, once connected */
 	enum engine_id engine;	/* of the target */
 	bool head;		/* HEAD: its answer has no body */
+	bool cookies;		/* they are kept and sent */
+	uint8_t redirects;	/* followed at most */
 	bool sends_length;
 	struct template start;	/* up to Content-Length */
 	struct buf fixed;	/* all of it if no value is in it, or empty */

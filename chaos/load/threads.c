@@ -150,6 +150,7 @@ static void add_worker(struct load_final *f, const struct worker *w)
 	add_host(f, &w->host);
 	add_host(f, &w->followers.host);
 	f->polls += w->followers.polls;
+	f->redirects += w->redirects;
 	if (w->data_ended)
 		f->data_ended = w->data_ended;
 	f->users_max += w->users_max;

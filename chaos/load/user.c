@@ -4,6 +4,7 @@
 
 #include "chaos/base/mem.h"
 #include "chaos/load/engine.h"
+#include "chaos/load/session.h"
 #include "chaos/load/worker.h"
 
 /*
@@ -35,6 +36,7 @@ void user_free(struct user *u)
 	engine_free(&u->conn);
 	captured_done(&u->captured);
 	mem_free(u->rows);
+	session_done(u);
 	mem_free(u);
 }
 
@@ -101,6 +103,8 @@ static bool iteration_begins(struct user *u)
 	captured_forget(&u->captured);
 	if (j->fresh)
 		engine_close(&u->conn);
+	if (j->cookies == COOKIES_ITERATION)
+		cookies_forget(&u->cookies);
 	return !j->data || rows_take(u, j);
 }
 
@@ -231,6 +235,7 @@ static bool follow(struct user *u, const struct load_step *step,
 		stats_skipped(&w->stats, step->api);
 		return false;
 	}
+	bytes = session_cookies(u, r, bytes, &len);
 	u->follower = follower_start(&w->followers, u, r, bytes, len,
 				     intended);
 	if (step->follow->beside)
@@ -270,6 +275,8 @@ static bool ask(struct user *u, const struct load_step *step, nsec_t intended)
 		return true;
 	}
 	loop_timer_by(w->loop, &u->timer, deadline);
+	if (session_has(u->request))
+		bytes = session_begin(u, u->request, bytes, &len);
 	if (!engine_request(&u->conn, u->request, bytes, len, &cause))
 		ended(u, outcome_failed(cause), loop_now_fresh(w->loop));
 	return true;
@@ -284,11 +291,37 @@ void user_followed(struct user *u, nsec_t now)
 		proceed(u, now);
 }
 
+/* True: the answer was a redirect, and all is done for it. */
+static bool redirected(struct user *u, const struct answer *a, nsec_t now)
+{
+	struct outcome lost = { .kind = OUTCOME_FAILED,
+				.cause = LOAD_PROTOCOL, .answered = true };
+	const struct request *r;
+	enum load_cause cause;
+	const char *bytes;
+	size_t len;
+
+	switch (session_answered(u, a, &r, &bytes, &len)) {
+	case SESSION_DONE:
+		return false;
+	case SESSION_NEXT:
+		if (!engine_request(&u->conn, r, bytes, len, &cause))
+			ended(u, outcome_failed(cause), now);
+		break;
+	case SESSION_LOST:
+		if (u->request->step->inspect)
+			inspect(u, a, &lost, now);
+		ended(u, lost, now);
+		break;
+	}
+	return true;
+}
+
 void user_answered(struct conn *c, const struct answer *a)
 {
 	struct user *u = LIST_ENTRY(c, struct user, conn);
 	nsec_t now = loop_now_fresh(u->group->worker->loop);
-	struct outcome o;
+	struct outcome o = outcome_failed(a->cause);
 
 	if (u->state == USER_POLLING) {
 		follower_answered(u->follower, a);
@@ -298,11 +331,11 @@ void user_answered(struct conn *c, const struct answer *a)
 		engine_abort(c);	/* the user has given up just before */
 		o = outcome_failed(LOAD_TIMEOUT);
 	} else if (a->status) {
+		if (session_has(u->request) && redirected(u, a, now))
+			return;
 		o = outcome_of_status(u->request->step, a->status);
 		if (u->request->step->inspect)
 			inspect(u, a, &o, now);
-	} else {
-		o = outcome_failed(a->cause);
 	}
 	ended(u, o, now);
 }

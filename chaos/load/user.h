@@ -11,8 +11,10 @@
 #define GD_LOAD_USER_H
 
 #include "chaos/load/conn.h"
+#include "chaos/load/cookie.h"
 #include "chaos/load/follow.h"
 #include "chaos/load/outcome.h"
+#include "chaos/load/redirect.h"
 #include "chaos/load/script.h"
 #include "chaos/load/stats.h"
 
@@ -53,6 +55,8 @@ struct user {
 	bool queued;		/* the arrival had waited: its first request */
 				/* is counted as due already */
 	struct captured captured;
+	struct cookies cookies;
+	struct redirect *redirect;	/* NULL: none was ever asked for */
 	uint64_t *rows;		/* by data; NULL: there is none */
 	uint32_t iteration;	/* that it is in, as it last looked */
 	bool out;		/* its data has ended: never comes again */

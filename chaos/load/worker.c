@@ -369,6 +369,7 @@ void worker_done(struct worker *w)
 	stats_done(&w->stats);
 	buf_done(&w->out);
 	buf_done(&w->scratch);
+	buf_done(&w->session);
 	loop_free(w->loop);
 	*w = (struct worker){ 0 };
 }

@@ -58,6 +58,8 @@ struct worker {
 	bool paused;
 	uint64_t in_flight, users, users_max;
 	struct buf out, scratch;	/* a request being rendered */
+	struct buf session;	/* the same with cookies */
+	uint64_t redirects;	/* followed: HTTP requests that were not due */
 	struct loop_timer ramp, second, cpu;
 	struct {
 		nsec_t mono, cpu;

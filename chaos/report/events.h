@@ -35,7 +35,7 @@
  *            open_achieved fd_share port_share emfile eaddrnotavail connects
  *            users_max requests users_affected decisions
  *            censored{api:n} skipped{api:n} polls (HTTP requests of awaits
- *            and polls) checks[{name,ok,failed}]
+ *            and polls) redirects(HTTP requests) checks[{name,ok,failed}]
  *            users[{api,phase,asked,unserved,raw}]
  * audit      loop_slow loop_blocked loop_longest_ms slip_p99_ms
  *            hold[{phase,asked_s,achieved_s}]

@@ -5,6 +5,7 @@
  *
  *	/ok /status/NNN /slow/MS (real ms) /hang /reset /cut /garbage
  *	/last (closes) /idle (closes 20 ms later) /chunked /extra
+ *	/login (303, a cookie) /landed (says the cookie) /loop /away (302)
  *	/issue (a coupon), /coupon/ID (its status: confirmed after 120 ms)
  */
 #ifndef GD_TESTS_LOAD_SERVER_H
@@ -113,6 +114,17 @@ static inline void peer_coupon(struct peer *p, unsigned id)
 	peer_json(p, text);
 }
 
+static inline void peer_cookie(struct peer *p)
+{
+	size_t len = 0;
+	const char *cookie = http1_header(&p->parser, "Cookie", &len);
+	char text[128];
+
+	snprintf(text, sizeof(text), "{\"cookie\":\"%.*s\"}", (int)len,
+		 cookie ? cookie : "");
+	peer_json(p, text);
+}
+
 static inline void peer_timer(struct loop *loop, struct loop_timer *timer,
 			      void *arg)
 {
@@ -172,6 +184,15 @@ static inline bool peer_answer(struct peer *p, const char *target)
 		peer_issue(p);
 	} else if (sscanf(target, "/coupon/%d", &n) == 1) {
 		peer_coupon(p, (unsigned)n);
+	} else if (strcmp(target, "/login") == 0) {
+		peer_reply(p, 303, "Location: landed\r\n"
+			   "Set-Cookie: sid=7; Path=/\r\n");
+	} else if (strcmp(target, "/landed") == 0) {
+		peer_cookie(p);
+	} else if (strcmp(target, "/loop") == 0) {
+		peer_reply(p, 302, "Location: /loop\r\n");
+	} else if (strcmp(target, "/away") == 0) {
+		peer_reply(p, 302, "Location: http://127.0.0.1:1/\r\n");
 	} else if (strcmp(target, "/hang") == 0) {
 		return true;
 	} else if (strcmp(target, "/reset") == 0) {
@@ -222,10 +243,10 @@ static inline bool peer_feed(struct peer *p, const char *data, size_t len)
 			 (int)p->parser.target.len,
 			 p->parser.head.data + p->parser.target.off);
 		server_note(p->server, p, target);
-		http1_next(&p->parser);
-		buf_reset(&p->body);
 		if (!peer_answer(p, target))
 			return false;
+		http1_next(&p->parser);
+		buf_reset(&p->body);
 	}
 	return true;
 }
