@@ -296,29 +296,27 @@ static int percentile_of(const struct hist *h, double p, double *ret)
 	return 0;
 }
 
+static int share_of(uint64_t part, uint64_t all, double *ret)
+{
+	if (!all)
+		return -ENODATA;
+	*ret = (double)part / (double)all;
+	return 0;
+}
+
 static int errors_of(const struct windows_sum *sum, const char *cause,
 		     double *ret)
 {
-	uint64_t done = windows_sum_done(sum);
-
 	(void)cause;
-	if (!done)
-		return -ENODATA;
-	*ret = (double)windows_sum_failed(sum) / (double)done;
-	return 0;
+	return share_of(windows_sum_failed(sum), windows_sum_done(sum), ret);
 }
 
 /* What the client got wrong: no failure of the service. */
 static int client_of(const struct windows_sum *sum, const char *cause,
 		     double *ret)
 {
-	uint64_t done = windows_sum_done(sum);
-
 	(void)cause;
-	if (!done)
-		return -ENODATA;
-	*ret = (double)sum->client / (double)done;
-	return 0;
+	return share_of(sum->client, windows_sum_done(sum), ret);
 }
 
 static int failed_of(const struct windows_sum *sum, const char *cause,
@@ -355,13 +353,9 @@ static int offered_of(const struct windows_sum *sum, const char *cause,
 static int checks_of(const struct windows_sum *sum, const char *cause,
 		     double *ret)
 {
-	uint64_t all = sum->checks_ok + sum->checks_failed;
-
 	(void)cause;
-	if (!all)
-		return -ENODATA;
-	*ret = (double)sum->checks_ok / (double)all;
-	return 0;
+	return share_of(sum->checks_ok, sum->checks_ok + sum->checks_failed,
+			ret);
 }
 
 static const struct counted {
