@@ -76,6 +76,8 @@ bench-load: setup build
 	@bash tests/bench/peers.sh
 	@python3 tests/bench/load.py $(build) --rounds $(or $(ROUNDS),3) \
 		--write docs/benchmarks.md
+	@python3 tests/bench/load_tls.py $(build) --rounds $(or $(ROUNDS),3) \
+		--write docs/benchmarks.md
 
 kill: setup build
 	@python3 tests/kill/kill.py $(build) $(N)

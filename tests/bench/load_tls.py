@@ -86,7 +86,7 @@ def tools(mode):
         path = os.path.join(dir_, "tls.ini")
         with open(path, "w") as f:
             f.write(SCENARIO.format(url=url, conns=conns, seconds=seconds,
-                                    http=http, streams=streams))
+                                    http=http, streams=streams, more=""))
         out = tempfile.mkdtemp(dir=dir_)
         return [f"{build}/gameday", "run", path, "-q", "-o", out + "/run"]
 
