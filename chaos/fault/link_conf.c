@@ -13,7 +13,7 @@ static const struct opt link_opts[] = {
 	  "where clients connect: an address, or auto for a free port on "
 	  "127.0.0.1", "127.0.0.1:5433" },
 	{ "protocol", OPT_STR, AT(protocol), 0, "tcp", NULL, NULL, NULL,
-	  "what the proxy reads on it: tcp, postgres, redis or kafka",
+	  "what the proxy reads on it: tcp, postgres, redis, kafka or udp",
 	  "postgres" },
 	{ "upstream", OPT_STR, AT(upstream), OPT_REQUIRED, NULL, NULL, NULL,
 	  NULL, "where it leads: an address, or a symbol of the stack, whose "
@@ -32,7 +32,7 @@ const struct section_spec fault_link_section = {
 };
 
 static const char *const protocols[] = { "tcp", "postgres", "redis",
-					 "kafka" };
+					 "kafka", "udp" };
 
 static void check_protocol(const struct scenario_section *s, const char *name,
 			   struct errs *errs)
@@ -46,7 +46,7 @@ static void check_protocol(const struct scenario_section *s, const char *name,
 	near = opt_suggest(name, protocols, n);
 	scenario_error(s, "protocol", errs, "unknown protocol '%s' (%s%s)",
 		       name, near ? "did you mean " : "tcp, postgres, redis, "
-		       "kafka", near ? near : "");
+		       "kafka, udp", near ? near : "");
 }
 
 void fault_link_confs_read(const struct scenario *sc,

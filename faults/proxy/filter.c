@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of protocols, and the two that let all bytes pass. */
+/* The table of protocols, and those that let all bytes pass. */
 #include "faults/proxy/filter.h"
 
 #include <string.h>
@@ -16,8 +16,15 @@ const struct filter_ops filter_redis = {
 	.gate_connections = true,
 };
 
+const struct filter_ops filter_udp = {
+	.protocol = "udp",
+	.summary = "datagrams as they are; a session per client",
+	.datagrams = true,
+};
+
 static const struct filter_ops *const table[] = {
-	&filter_kafka, &filter_postgres, &filter_redis, &filter_tcp, NULL,
+	&filter_kafka, &filter_postgres, &filter_redis,
+	&filter_tcp,   &filter_udp,	 NULL,
 };
 
 const struct filter_ops *const *filter_table(void)

@@ -16,6 +16,7 @@ struct filter_ops {
 	const char *protocol;
 	const char *summary;
 	bool gate_connections; /* pool_limit counts connections */
+	bool datagrams;	       /* UDP: no flows, no filter, no pool */
 	size_t state_size;     /* zeroed */
 	void (*open)(struct flow *f);
 	/*
@@ -34,7 +35,7 @@ struct filter_ops {
 };
 
 extern const struct filter_ops filter_kafka, filter_postgres, filter_redis,
-	filter_tcp;
+	filter_tcp, filter_udp;
 
 const struct filter_ops *filter_find(const char *protocol); /* or NULL */
 /* The rows, sorted by protocol; ends with NULL. */

@@ -6,8 +6,6 @@
 #include "faults/proxy/flow.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <unistd.h>
 
 #include "chaos/base/allow.h"
@@ -83,18 +81,11 @@ void flow_abort(struct flow *f)
 
 /* The upstream side. */
 
-static void no_delay(int fd)
-{
-	/* Fails on a Unix socket, where it is not needed */
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-}
-
 static void flow_connected(struct flow *f)
 {
 	struct side *server = &f->side[STREAM_DOWN];
 
 	server->connected = true;
-	no_delay(server->fd);
 	pipe_flush(f, STREAM_UP);
 }
 
@@ -327,7 +318,6 @@ void flow_open(struct worker *w, struct link *l, const struct addr *upstream,
 {
 	struct flow *f = flow_new(w, l, upstream, number, fd);
 
-	no_delay(fd);
 	if (l->filter->open)
 		l->filter->open(f);
 	flow_reconf(f);

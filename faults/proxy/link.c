@@ -74,7 +74,7 @@ static void link_publish(struct link *l, struct link_conf *conf)
 static void link_close_flows(struct link *l, bool gone)
 {
 	for (unsigned i = 0; i < l->n_slots; i++)
-		worker_close(l->proxy->workers[i], l, gone);
+		worker_close(l->proxy->workers[i], l, false, gone);
 }
 
 /* The link. */
@@ -342,6 +342,11 @@ static int toxic_fits(const struct link *l, const struct toxic *t,
 	if (t->ops->put && link_toxic_of(l, t->ops))
 		return err_set(err, -EEXIST, "link '%s' has a %s already",
 			       l->name, t->ops->type);
+	if (l->filter->datagrams && t->ops->put)
+		return err_set(err, -EINVAL, "a link of datagrams has no pool");
+	if (!l->filter->datagrams && t->by_chunk && t->ops->lift_cuts)
+		return err_set(err, -EINVAL,
+			       "only a link of datagrams can lose some of them");
 	if (protocol && strcmp(protocol, l->filter->protocol))
 		return err_set(err, -EINVAL,
 			       "toxic '%s' needs a link of protocol %s: '%s' "

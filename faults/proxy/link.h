@@ -20,6 +20,7 @@
 
 struct filter_ops;
 struct proxy;
+struct udp_port;
 
 enum {
 	LINK_TOXICS_MAX = 32, /* a flow keeps them as bits */
@@ -56,6 +57,7 @@ struct link_counters {		  /* added to by one thread */
 struct link_slot {
 	alignas(64) struct link_counters counters;
 	struct list flows;     /* that thread's alone */
+	struct udp_port *udp;  /* that thread's alone; NULL: not open */
 	struct link_conf *use; /* that thread's alone */
 	bool closed;	       /* deleted: new flows are turned away */
 };
@@ -78,6 +80,7 @@ struct link {
 	char *upstream_text; /* as asked; or NULL */
 	bool enabled;
 	bool down;		/* a toxic shuts it */
+	bool udp_open;		/* its data threads have a socket each */
 	uint64_t n_flows;	/* ever accepted: numbers them */
 	struct link_conf *conf; /* the newest */
 	struct link_listener listeners[LINK_ENDPOINTS_MAX];

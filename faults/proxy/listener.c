@@ -4,13 +4,17 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "chaos/base/log.h"
+#include "faults/proxy/filter.h"
 #include "faults/proxy/proxy.h"
+#include "faults/proxy/udp.h"
 #include "faults/proxy/worker.h"
 
 enum { ACCEPTS_PER_TURN = 64 };
@@ -134,6 +138,9 @@ int listener_open(struct link *l, unsigned i, struct addr *addr,
 	rc = addr_listen(addr, 1024, &listener->fd, err);
 	if (rc < 0)
 		return listen_failed(addr, rc, err);
+	/* What it accepts inherits it; a Unix socket needs none */
+	(void)setsockopt(listener->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1},
+			 sizeof(int));
 	rc = addr_local(listener->fd, addr);
 	if (rc < 0)
 		err_set(err, rc, "link '%s': cannot read its address", l->name);
@@ -150,14 +157,40 @@ int listener_open(struct link *l, unsigned i, struct addr *addr,
 	return rc;
 }
 
+static void datagrams_close(struct link *l)
+{
+	if (!l->udp_open)
+		return;
+	l->udp_open = false;
+	for (unsigned i = 0; i < l->n_slots; i++)
+		worker_close(l->proxy->workers[i], l, true, false);
+}
+
 void listeners_close(struct link *l)
 {
+	datagrams_close(l);
 	for (unsigned i = 0; i < LINK_ENDPOINTS_MAX; i++)
 		listener_close(l, i);
 }
 
+static int datagrams_open(struct link *l, struct link_conf *conf,
+			  struct err *err)
+{
+	struct link_endpoint *own = &conf->endpoints[0];
+
+	datagrams_close(l);
+	if (link_is_down(l))
+		return 0;
+	if (udp_listen(l, &own->listen, &own->upstream, err) < 0)
+		return err->code;
+	l->udp_open = true;
+	return 0;
+}
+
 int listeners_open(struct link *l, struct link_conf *conf, struct err *err)
 {
+	if (l->filter->datagrams)
+		return datagrams_open(l, conf, err);
 	for (unsigned i = 0; i < conf->n_endpoints; i++) {
 		struct link_endpoint *e = &conf->endpoints[i];
 

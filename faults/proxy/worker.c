@@ -12,6 +12,7 @@
 #include "chaos/base/mem.h"
 #include "faults/proxy/flow.h"
 #include "faults/proxy/proxy.h"
+#include "faults/proxy/udp.h"
 
 /* One message; it is freed by whoever takes it. */
 struct note {
@@ -22,7 +23,7 @@ struct note {
 	struct addr upstream;
 	uint64_t number;
 	int fd;
-	bool gone;
+	bool shut, gone;
 	sem_t *done;
 };
 
@@ -98,7 +99,32 @@ static void take_conf(struct loop *loop, struct loop_post *post)
 		flow_reconf(f);
 		flow_settle(f);
 	}
+	udp_reconf(slot);
 	note_free(note);
+}
+
+static void take_datagrams(struct loop *loop, struct loop_post *post)
+{
+	struct note *note = note_of(post);
+
+	(void)loop;
+	if (note_slot(note)->closed)
+		close(note->fd);
+	else
+		udp_open(note->worker, note->link, &note->upstream, note->fd);
+	note_free(note);
+}
+
+void worker_datagrams(struct worker *w, struct link *l,
+		      const struct addr *upstream, int fd)
+{
+	note_send(w,
+		  &(struct note){
+			  .link = link_ref(l),
+			  .upstream = *upstream,
+			  .fd = fd,
+		  },
+		  take_datagrams);
 }
 
 void worker_conf(struct worker *w, struct link *l, struct link_conf *conf)
@@ -120,14 +146,20 @@ static void take_close(struct loop *loop, struct loop_post *post)
 	(void)loop;
 	LIST_FOR_SAFE (pos, tmp, &slot->flows)
 		flow_kill(flow_of_slot(pos));
+	udp_close(slot, note->shut || note->gone);
 	if (note->gone)
 		slot->closed = true;
 	note_free(note);
 }
 
-void worker_close(struct worker *w, struct link *l, bool gone)
+void worker_close(struct worker *w, struct link *l, bool shut, bool gone)
 {
-	note_send(w, &(struct note){.link = link_ref(l), .gone = gone},
+	note_send(w,
+		  &(struct note){
+			  .link = link_ref(l),
+			  .shut = shut,
+			  .gone = gone,
+		  },
 		  take_close);
 }
 

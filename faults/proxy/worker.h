@@ -34,9 +34,15 @@ void worker_stop(struct worker *w);
 /* Any thread. fd is taken over; number: which connection of the link it is. */
 void worker_accept(struct worker *w, struct link *l,
 		   const struct addr *upstream, uint64_t number, int fd);
+/* A socket of a link of datagrams. fd is taken over. */
+void worker_datagrams(struct worker *w, struct link *l,
+		      const struct addr *upstream, int fd);
 /* The link has this conf from now on. */
 void worker_conf(struct worker *w, struct link *l, struct link_conf *conf);
-/* Its flows are closed; gone: and there will be no more. */
-void worker_close(struct worker *w, struct link *l, bool gone);
+/*
+ * Its flows are closed; shut: its datagrams' socket as well; gone: and there
+ * will be no more.
+ */
+void worker_close(struct worker *w, struct link *l, bool shut, bool gone);
 
 #endif

@@ -25,6 +25,7 @@ const struct toxic_ops toxic_blackhole = {
 	.summary = "bytes and ends vanish, connections stay",
 	.attrs = attrs,
 	.attrs_size = sizeof(struct blackhole_attrs),
+	.by_chunk = true, /* datagrams: the share that is lost */
 	.lift_cuts = true,
 	.holds_end = true,
 	.intake = blackhole_intake,
