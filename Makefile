@@ -22,7 +22,8 @@ sources = $(shell git ls-files '*.c' '*.h')
 
 .NOTPARALLEL:
 .PHONY: all help setup check-setup build replay test sanitize bench \
-	bench-load fuzz kill accept format lint docs docs-check clean
+	bench-load bench-proxy fuzz kill accept format lint docs docs-check \
+	clean
 
 all: check-setup build
 
@@ -34,6 +35,7 @@ help:
 	@echo 'make fuzz T=http1 SECONDS=3600   a fuzz target, resumable'
 	@echo 'make bench              measured; never part of test'
 	@echo 'make bench-load         gameday, wrk and k6 against nginx'
+	@echo 'make bench-proxy        the proxy beside HAProxy and Toxiproxy'
 	@echo 'make format lint        clang-format; the rules a tool can check'
 	@echo 'make docs docs-check    writes docs/reference; fails if it is stale'
 	@echo 'make clean              build/release and build/asan-ubsan'
@@ -63,6 +65,9 @@ sanitize: setup
 	@cmake --build build/asan-ubsan -j $(JOBS) --target unit-tests gameday
 	@ctest --test-dir build/asan-ubsan --output-on-failure \
 		--no-tests=error -R '^(unit|fuzz)_|^func_misbehave$$' -j $(JOBS)
+
+bench-proxy: setup build
+	@python3 tests/bench/bench_proxy.py $(build) --write docs/benchmarks.md
 
 bench: setup build
 	@cmake --build $(build) -j $(JOBS) --target benches

@@ -21,7 +21,8 @@ build_packages="gcc libc6-dev make cmake ninja-build pkg-config
 	libnl-route-3-dev libnftables-dev libpcre2-dev librdkafka-dev libpq-dev
 	libhiredis-dev libcurl4-openssl-dev libssl-dev libcmocka-dev"
 run_packages="redis-server postgresql iproute2 procps"
-test_packages="python3 python3-prometheus-client curl user-mode-linux nginx-light openssl"
+test_packages="python3 python3-prometheus-client curl user-mode-linux nginx-light openssl
+	haproxy wrk"
 java_packages="openjdk-17-jre-headless maven"
 
 say() { echo "setup: $*"; }
@@ -38,6 +39,8 @@ provided() {
 	python3) have python3 ;;
 	curl) have curl ;;
 	nginx-light) have nginx ;;
+	haproxy) have haproxy ;;
+	wrk) have wrk ;;
 	openssl) have openssl ;;
 	iproute2) have ip && have tc ;;
 	procps) have ps ;;

@@ -239,7 +239,8 @@ static int epoll_change(struct loop *loop, const struct loop_io *io,
 	struct epoll_event event = {
 		.events = (events & LOOP_IN ? EPOLLIN : 0) |
 			  (events & LOOP_OUT ? EPOLLOUT : 0) |
-			  (events & LOOP_HUP ? EPOLLRDHUP : 0),
+			  (events & LOOP_HUP ? EPOLLRDHUP : 0) |
+			  (events & LOOP_EDGE ? EPOLLRDHUP | EPOLLET : 0),
 		.data.u64 = (uint64_t)gen << 32 | (uint32_t)io->fd,
 	};
 	int op = io->events ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
@@ -259,6 +260,13 @@ static void io_unregister(struct loop *loop, struct loop_io *io)
 	slot->gen++;
 	loop->n_ios--;
 	io->events = 0;
+}
+
+void loop_io_again(struct loop *loop, struct loop_io *io)
+{
+	if (io->events)
+		(void)epoll_change(loop, io, io->events,
+				   slot_of(loop, io->fd)->gen);
 }
 
 int loop_io_set(struct loop *loop, struct loop_io *io, unsigned events,
@@ -406,7 +414,6 @@ static void timers_run(struct loop *loop, uint64_t before)
 }
 
 /* The epoll backend. */
-
 static nsec_t wait_time(struct loop *loop, nsec_t max_wait)
 {
 	nsec_t wait;
@@ -421,11 +428,6 @@ static nsec_t wait_time(struct loop *loop, nsec_t max_wait)
 	return wait < max_wait ? wait : max_wait;
 }
 
-static struct timespec to_timespec(nsec_t t)
-{
-	return (struct timespec){ t / NSEC_SEC, t % NSEC_SEC };
-}
-
 static int timerfd_wait(struct loop *loop, struct epoll_event *events,
 			nsec_t wait)
 {
@@ -434,7 +436,8 @@ static int timerfd_wait(struct loop *loop, struct epoll_event *events,
 	if (wait == 0)
 		return epoll_wait(loop->epfd, events, LOOP_BATCH, 0);
 	if (wait != NSEC_NEVER)
-		when.it_value = to_timespec(wait);
+		when.it_value = (struct timespec){ wait / NSEC_SEC,
+						   wait % NSEC_SEC };
 	timerfd_settime(loop->timerfd, 0, &when, NULL);
 	return epoll_wait(loop->epfd, events, LOOP_BATCH, -1);
 }
@@ -442,14 +445,12 @@ static int timerfd_wait(struct loop *loop, struct epoll_event *events,
 static int epoll_wait_ns(struct loop *loop, struct epoll_event *events,
 			 nsec_t wait)
 {
-	struct timespec ts;
+	struct timespec ts = { wait / NSEC_SEC, wait % NSEC_SEC };
 
 	if (loop->timerfd >= 0)
 		return timerfd_wait(loop, events, wait);
-	if (wait == NSEC_NEVER)
-		return epoll_pwait2(loop->epfd, events, LOOP_BATCH, NULL, NULL);
-	ts = to_timespec(wait);
-	return epoll_pwait2(loop->epfd, events, LOOP_BATCH, &ts, NULL);
+	return epoll_pwait2(loop->epfd, events, LOOP_BATCH,
+			    wait == NSEC_NEVER ? NULL : &ts, NULL);
 }
 
 static void timerfd_drain(struct loop *loop)
@@ -524,10 +525,10 @@ static unsigned from_poll(short e)
 /* Whether there was anything; wait as for loop_turn(). */
 static bool polls_run(struct loop *loop, nsec_t wait)
 {
-	struct timespec ts = to_timespec(wait == NSEC_NEVER ? 0 : wait);
+	nsec_t w = wait == NSEC_NEVER ? 0 : wait;
+	struct timespec ts = { w / NSEC_SEC, w % NSEC_SEC };
 	size_t n = polls_fill(loop);
-	int ready = ppoll(loop->polls, n, wait == NSEC_NEVER ? NULL : &ts,
-			  NULL);
+	int ready = ppoll(loop->polls, n, wait < NSEC_NEVER ? &ts : NULL, NULL);
 
 	loop->last = clock_mono();
 	posts_run(loop);

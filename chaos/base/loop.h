@@ -24,7 +24,12 @@ struct hist;
 
 enum loop_backend { LOOP_EPOLL, LOOP_VIRTUAL };
 
-enum { LOOP_IN = 1, LOOP_OUT = 2, LOOP_HUP = 4 };	/* hang-up, error */
+enum {
+	LOOP_IN = 1,
+	LOOP_OUT = 2,
+	LOOP_HUP = 4,	/* hang-up, error */
+	LOOP_EDGE = 8,	/* asked for with others: see loop_io_set() */
+};
 
 struct loop_timer;
 typedef void loop_timer_fn(struct loop *loop, struct loop_timer *timer,
@@ -107,6 +112,13 @@ void loop_io_init(struct loop_io *io, int fd, const char *name,
  */
 int loop_io_set(struct loop *loop, struct loop_io *io, unsigned events,
 		struct err *err);
+/*
+ * With LOOP_EDGE fn is called once for what is new, with LOOP_HUP when the peer
+ * has ended its stream: the callee reads until nothing is left, or asks to be
+ * called again for what it has left.  A change of events does that as well.
+ * (The virtual backend takes no notice.)
+ */
+void loop_io_again(struct loop *loop, struct loop_io *io);
 
 /* Any thread. Runs post->fn on the loop's thread, in order. */
 void loop_post(struct loop *loop, struct loop_post *post);

@@ -400,7 +400,7 @@ static unsigned side_events(const struct flow *f, enum stream s)
 	unsigned events = 0;
 
 	if (!side->connected)
-		return LOOP_OUT;
+		return LOOP_OUT | LOOP_EDGE;
 	if (!f->pipe[s].ended && pipe_has_room(&f->pipe[s]))
 		events |= LOOP_IN;
 	if (f->pipe[!s].blocked)
@@ -409,7 +409,7 @@ static unsigned side_events(const struct flow *f, enum stream s)
 	if (!events && s == STREAM_UP &&
 	    (f->gate == FLOW_WAITING || f->connect_at))
 		events = LOOP_HUP;
-	return events;
+	return events ? events | LOOP_EDGE : 0;
 }
 
 static void side_interest(struct flow *f, enum stream s)
@@ -421,8 +421,11 @@ static void side_interest(struct flow *f, enum stream s)
 		return;
 	unsigned events = side_events(f, s);
 
-	if (events == side->io.events)
+	if (events == side->io.events) {
+		if (side->more && events & LOOP_IN)
+			loop_io_again(f->w->loop, &side->io);
 		return;
+	}
 	if (loop_io_set(f->w->loop, &side->io, events, &err) < 0) {
 		log_error("link %s: %s", f->link->name, err.msg);
 		flow_abort(f);
@@ -451,8 +454,8 @@ static void on_io(struct loop *loop, struct loop_io *io, unsigned events,
 	else if (events & (LOOP_OUT | LOOP_HUP))
 		pipe_flush(f, !s);
 	if (events & (LOOP_IN | LOOP_HUP) && f->side[s].connected)
-		pipe_read(f, s);
-	if (events & LOOP_HUP && s == STREAM_UP &&
+		pipe_read(f, s, events & LOOP_HUP);
+	if (events & LOOP_HUP && !(io->events & LOOP_IN) && s == STREAM_UP &&
 	    (f->gate == FLOW_WAITING || f->connect_at))
 		flow_abort(f);
 	flow_settle(f);

@@ -20,6 +20,7 @@ struct side {
 	int fd; /* -1: none */
 	struct loop_io io;
 	bool connected;
+	bool more; /* its last read left something */
 };
 
 struct pipe { /* one direction: side[s] -> side[!s] */
@@ -61,7 +62,8 @@ struct flow {
 /* pipe.c: one direction. None of these frees the flow. */
 void pipe_init(struct flow *f, enum stream s);
 void pipe_done(struct flow *f, enum stream s);
-void pipe_read(struct flow *f, enum stream s);
+/* ending: the peer has ended its stream, so that the end is to be read. */
+void pipe_read(struct flow *f, enum stream s, bool ending);
 void pipe_flush(struct flow *f, enum stream s);
 void pipe_retime(struct flow *f, enum stream s); /* toxics changed */
 /* What the toxics make of the flow, if it is time; sets the pipe's timer. */

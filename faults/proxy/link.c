@@ -346,7 +346,7 @@ static int toxic_fits(const struct link *l, const struct toxic *t,
 		return err_set(err, -EINVAL, "a link of datagrams has no pool");
 	if (!l->filter->datagrams && t->by_chunk && t->ops->lift_cuts)
 		return err_set(err, -EINVAL,
-			       "only a link of datagrams can lose some of them");
+			       "only a link of datagrams can lose some");
 	if (protocol && strcmp(protocol, l->filter->protocol))
 		return err_set(err, -EINVAL,
 			       "toxic '%s' needs a link of protocol %s: '%s' "

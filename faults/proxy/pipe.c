@@ -350,25 +350,32 @@ static void pipe_ended(struct flow *f, enum stream s)
 	pipe_end(f, s);
 }
 
-void pipe_read(struct flow *f, enum stream s)
+void pipe_read(struct flow *f, enum stream s, bool ending)
 {
+	struct side *side = &f->side[s];
 	struct pipe *p = &f->pipe[s];
 
+	side->more = true; /* until nothing is left */
 	for (int i = 0; i < READS_PER_TURN; i++) {
 		if (p->ended || f->dying || !pipe_has_room(p))
 			return;
-		ssize_t n =
-			recv(f->side[s].fd, f->w->scratch, WORKER_SCRATCH, 0);
+		ssize_t n = recv(side->fd, f->w->scratch, WORKER_SCRATCH, 0);
 
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN) {
+			side->more = false;
 			return;
+		}
 		if (n <= 0) {
 			p->reset = n < 0;
 			pipe_ended(f, s);
 			return;
 		}
 		pipe_input(f, s, f->w->scratch, (size_t)n);
-		if (n < WORKER_SCRATCH)
+		if (n < WORKER_SCRATCH && !ending) {
+			side->more = false;
 			return;
+		}
 	}
 }

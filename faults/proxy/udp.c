@@ -235,7 +235,7 @@ static void on_answer(struct loop *loop, struct loop_io *io, unsigned events,
 		ssize_t n = recv(x->io.fd, data, WORKER_SCRATCH, 0);
 
 		if (n < 0) {
-			/* The upstream's port is closed: clients hear nothing */
+			/* The upstream's port is closed: nobody is told */
 			if (errno != EAGAIN && errno != EINTR)
 				atomic_fetch_add(
 					&x->port->slot->counters.errors, 1);
