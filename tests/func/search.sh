@@ -77,6 +77,12 @@ done
 simulate ready-breakpoint 0 ready/breakpoint --find users \
 	--set 'journey:visit.step=POST /coupons/issue as page'
 
+# 50 connections of 237.5 ms each are 210/s, whoever comes when.
+simulate rate 0 ready/breakpoint --find rate \
+	--set 'journey:visit.step=POST /coupons/issue as page' \
+	--set load:visitors.model=arrivals \
+	--set 'load:visitors.stages=0s 10/s, 1m 10/s'
+
 python3 - "$tmp" <<'PY' || failed=1
 import json, sys
 tmp = sys.argv[1]
@@ -157,6 +163,9 @@ check("a limit that was not reached is said to be higher",
       r["search"]["limit"]["hi"] is None and r["search"]["bad"] is None and
       not r["search"]["closed"], r["search"]["why"])
 check("other runs have no search", load("test-2")["search"] is None)
+s = load("rate")["search"]
+check("the rate that 50 connections carry", 190 <= s["limit"]["value"] <= 215
+      and 204 <= s["xmax"]["value"] <= 217, (s["limit"], s["xmax"]))
 s = load("ready-breakpoint")["search"]
 check("breakpoint finds one", 200 < s["xmax"]["value"] < 220 and s["closed"],
       s["xmax"])
