@@ -39,7 +39,7 @@ figures() {
 }
 
 load_test() { # SPEED
-	wanted "exit 0: mass timeouts from 2:30 +-15 s, 117 +-8 answered/s between 4:00 and 6:30, orders client errors"
+	wanted "exit 0: mass timeouts from 2:30 +-15 s, 117 +-8 answered/s between 4:00 and 6:30, 39 +-1 confirmed/s, orders client errors"
 	measured run replay scenarios/load-test.ini --speed "$1" || bad=1
 	figures run
 	got "k6's failed rate $(field "$work/run" 'measures["measure.k6-failed"]'), of orders $(field "$work/run" 'measures["measure.order-k6-failed"]')"
