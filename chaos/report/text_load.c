@@ -270,9 +270,7 @@ static void checks(const json_t *root, FILE *f)
 
 static void threshold_line(const json_t *t, FILE *f)
 {
-	double margin = json_num(t, "margin", NAN);
 	const char *phase = json_str(t, "phase", "");
-	char share[UNITS_TEXT];
 
 	fprintf(f, "  %-7s %s: %s%s%s\n",
 		!json_flag(t, "judged", true) ? "(shown)"
@@ -281,10 +279,6 @@ static void threshold_line(const json_t *t, FILE *f)
 		json_str(t, "name", "?"), json_str(t, "want", ""),
 		phase[0] ? ", in phase " : "", phase);
 	fprintf(f, "  %-7s %s", "", json_str(t, "got", ""));
-	if (!isnan(margin) && json_num(t, "limit", 0) != 0)
-		fprintf(f, ", %s %s the limit",
-			text_percent(fabs(margin), share),
-			margin < 0 ? "beyond" : "from");
 	if (!json_flag(t, "at_end", true))
 		fprintf(f, "; missed %lld of %lld s",
 			(long long)json_int64(t, "missed_seconds", 0),

@@ -7,6 +7,7 @@
 #include "chaos/base/mem.h"
 #include "chaos/base/units.h"
 #include "chaos/report/model.h"
+#include "chaos/report/text.h"
 
 /* A value in its unit: "1.52 s", "0.31 %", "212/s". */
 static char *value_text(double v, const char *unit)
@@ -22,19 +23,33 @@ static char *value_text(double v, const char *unit)
 	return mem_printf("%.4g%s%s", v, unit[0] ? " " : "", unit);
 }
 
+/* ", 12.0 % beyond the limit"; of a limit of 0 there is no share. */
+static char *margin_text(const json_t *e)
+{
+	double margin = json_num(e, "margin", NAN);
+	char share[UNITS_TEXT];
+
+	if (isnan(margin) || json_num(e, "limit", 0) == 0)
+		return mem_strdup("");
+	return mem_printf(", %s %s the limit",
+			  text_percent(fabs(margin), share),
+			  margin < 0 ? "beyond" : "from");
+}
+
 static char *got_text(const json_t *e)
 {
 	AUTO_FREE char *value = value_text(json_num(e, "value", NAN),
 					   json_str(e, "unit", ""));
+	AUTO_FREE char *margin = margin_text(e);
 	double at = json_num(e, "worst_s", NAN);
 	char time[UNITS_TEXT];
 
 	if (isnan(json_num(e, "value", NAN)))
 		return mem_strdup("nothing to judge it by");
 	if (json_flag(e, "at_end", false) || isnan(at))
-		return mem_strdup(value);
-	return mem_printf("%s at worst, at %s", value,
-			  units_fmt_mmss(time, (nsec_t)(at * 1e9)));
+		return mem_printf("%s%s", value, margin);
+	return mem_printf("%s at worst, at %s%s", value,
+			  units_fmt_mmss(time, (nsec_t)(at * 1e9)), margin);
 }
 
 static void copy(json_t *to, const char *as, const json_t *from,

@@ -100,7 +100,7 @@ static void test_model(void **state)
 	assert_float_equal(json_num(t, "margin", 0), -0.5, 1e-9);
 	expect_in(json_str(t, "got", ""), "75 ms at worst, at 0:31");
 	assert_string_equal(json_str(named(r, "thresholds", "a|b\"<&"), "got",
-				     ""), "60 %");
+				     ""), "60 %, 33.3 % from the limit");
 	assert_int_equal(report_exit(r), 1);
 	report_free(r);
 	gold_done(&g);
@@ -187,7 +187,8 @@ static void test_junit(void **state)
 	r = load(&g);
 	text = written(r, "junit");
 	expect_in(text, "name=\"threshold a|b&quot;&lt;&amp;\"");
-	expect_in(text, "<failure message=\"75 ms at worst, at 0:31\"");
+	expect_in(text, "<failure message=\"75 ms at worst, at 0:31, 50.0 % "
+			"beyond the limit\"");
 	expect_in(text, "latency.p95(order, 10s) &lt; 50ms");
 	assert_int_equal(count(text, "<failure "), 1);
 	assert_int_equal(count(text, "failures=\"1\""), 2);
