@@ -28,7 +28,8 @@ const struct cli_cmd cli_cmd_mark = {
 	mark_main
 };
 const struct cli_cmd cli_cmd_ctl = {
-	"ctl", "[RUN] ...", "change a running drill: users, rate, a fault",
+	"ctl", "[RUN] ...",
+	"change a running load or drill: users, rate, pause, a fault",
 	ctl_main
 };
 const struct cli_cmd cli_cmd_status = {
@@ -170,18 +171,24 @@ static int ctl_main(int argc, char **argv)
 	int left = cli_options(&cli_cmd_ctl, no_opts, argc, argv);
 	int first = left > 1 && is_live(argv[1]) ? 2 : 1;
 	const char *run = first == 2 ? argv[1] : NULL;
-	json_t *args = json_array(), *body;
+	json_t *args, *body;
 	char *text;
 	int code;
 
 	if (left < 1) {
-		json_decref(args);
 		if (left == 0)
-			fprintf(stderr, "gameday: ctl takes: users N | "
-					"rate N/s | pause | resume | fault "
-					"NAME KEY VALUE\n");
+			fprintf(stderr, "gameday: ctl takes: users [load:NAME] "
+					"N | rate [load:NAME] N/s | pause "
+					"[load:NAME] | resume [load:NAME] | "
+					"fault NAME KEY VALUE | stop | "
+					"status\n");
 		return left < 0 ? cli_options_exit(left) : CLI_USAGE;
 	}
+	if (left == first && strcmp(argv[first], "stop") == 0)
+		return stop_one(run);
+	if (left == first && strcmp(argv[first], "status") == 0)
+		return cli_live_call(run, "GET", "/status", NULL);
+	args = json_array();
 	for (int i = first; i <= left; i++)
 		json_array_append_new(args, json_string(argv[i]));
 	body = json_pack("{s:o}", "argv", args);

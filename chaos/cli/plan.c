@@ -118,6 +118,8 @@ bool cli_check(const struct plan *p, bool describe)
 		faults_new(&args, &faults, &errs);
 	if (errs.n == 0)
 		faults_check(faults, &text, &errs);
+	if (p->load)
+		load_preflight(p->load, describe ? &text : NULL, &errs);
 	if (describe && errs.n == 0 && p->n_faults > 0) {
 		buf_adds(&text, "\ncalls and their undo\n");
 		faults_describe(faults, &text);

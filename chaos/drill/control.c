@@ -84,33 +84,81 @@ int drill_time(const struct drill *d, const char *text, nsec_t *ret,
 	return units_duration(text, ret, err);
 }
 
-static int ctl_load(struct drill *d, const char *what, const char *value,
-		    struct err *err)
+/*
+ * Which [load] a word such as "load:NAME" means; NULL: the only one that has
+ * the model (or LOAD_ALL_GROUPS, if any may be meant).
+ */
+static int ctl_group(struct drill *d, const char *word, bool any, bool arrivals,
+		     int *ret, struct err *err)
 {
-	struct load_adjust a = { .what = LOAD_PAUSE };
-	int rc = 0;
+	const struct load_conf *c = d->plan->load;
+	const char *model = arrivals ? "arrivals" : "users";
+	struct buf names;
+	int found = 0;
+
+	if (!word && any) {
+		*ret = LOAD_ALL_GROUPS;
+		return 0;
+	}
+	buf_init(&names, 1024);
+	for (size_t i = 0; i < load_conf_groups(c); i++) {
+		bool is_open;
+		const char *name = load_conf_group(c, i, &is_open);
+
+		if (!any && is_open != arrivals)
+			continue;
+		buf_addf(&names, "%sload:%s", names.len ? ", " : "", name);
+		if (word && strcmp(word + strlen("load:"), name) != 0)
+			continue;
+		*ret = (int)i;
+		found++;
+	}
+	if (found > 1)
+		err_set(err, -EINVAL, "say which [load]: %s", names.data);
+	else if (found == 0 && names.len && word)
+		err_set(err, -ENOENT, "there is no '%s'%s%s (there is %s)",
+			word, any ? "" : " of model ", any ? "" : model,
+			names.data);
+	else if (found == 0)
+		err_set(err, -ENOENT, "this run has no [load] of model %s",
+			model);
+	buf_done(&names);
+	return found == 1 ? 0 : -ENOENT;
+}
+
+static int ctl_value(const char *what, const char *value, double *ret,
+		     struct err *err)
+{
+	bool users = strcmp(what, "users") == 0;
+	int rc = users ? units_double(value, ret, err)
+		       : units_rate(value, ret, err);
+
+	if (rc == 0 && !(*ret >= 0 && *ret <= 1e6))
+		rc = err_set(err, -ERANGE,
+			     "'%s' is out of range: 0 to 1 000 000", value);
+	if (rc == 0 && users && *ret != floor(*ret))
+		rc = err_set(err, -EINVAL, "users are whole, not '%s'", value);
+	return rc;
+}
+
+/* name: "load:NAME" or NULL; value: NULL to pause and resume. */
+static int ctl_load(struct drill *d, const char *what, const char *name,
+		    const char *value, struct err *err)
+{
+	struct load_adjust a = { .what = LOAD_SET_RATE };
+	int rc;
 
 	if (!d->load)
 		return err_set(err, -ENOENT, "this run has no load");
-	if (strcmp(what, "users") == 0) {
+	if (strcmp(what, "users") == 0)
 		a.what = LOAD_SET_USERS;
-		rc = units_double(value, &a.value, err);
-	} else if (strcmp(what, "rate") == 0) {
-		a.what = LOAD_SET_RATE;
-		rc = units_rate(value, &a.value, err);
-	} else if (strcmp(what, "resume") == 0) {
-		a.what = LOAD_RESUME;
-	}
-	if (rc == 0 && !(a.value >= 0 && a.value <= 1e9))
-		rc = err_set(err, -ERANGE, "'%s' is not 0 or more", value);
-	if (rc == 0 && (a.value < 0 || a.value > 1e6))
-		rc = err_set(err, -ERANGE,
-			     "'%s' is out of range: 0 to 1 000 000", value);
-	if (rc == 0 && a.what == LOAD_SET_USERS && a.value != floor(a.value))
-		rc = err_set(err, -EINVAL, "users are whole, not '%s'", value);
-	if (rc == 0)
-		d->env->load->adjust(d->load, &a);
-	return rc;
+	else if (!value)
+		a.what = strcmp(what, "pause") == 0 ? LOAD_PAUSE : LOAD_RESUME;
+	rc = ctl_group(d, name, !value, a.what == LOAD_SET_RATE, &a.group,
+		       err);
+	if (rc == 0 && value)
+		rc = ctl_value(what, value, &a.value, err);
+	return rc < 0 ? rc : d->env->load->adjust(d->load, &a, err);
 }
 
 static int ctl_fault(struct drill *d, const char *name, const char *key,
@@ -122,32 +170,48 @@ static int ctl_fault(struct drill *d, const char *name, const char *key,
 	return err_set(err, -ENOENT, "no fault '%s' in this run", name);
 }
 
+static bool is_one_of(const char *word, const char *a, const char *b)
+{
+	return strcmp(word, a) == 0 || strcmp(word, b) == 0;
+}
+
+static void ctl_record(struct drill *d, const char *what, const char *target,
+		       const char *value)
+{
+	struct buf *b = eventlog_event(&d->log, "ctl");
+
+	json_line_str(b, "what", what);
+	json_line_str(b, "target", target ? target : "");
+	json_line_str(b, "value", value ? value : "");
+	eventlog_end(&d->log);
+}
+
 int drill_ctl(struct drill *d, int argc, const char *const *argv,
 	      struct err *err)
 {
 	static const char *const usage =
-		"ctl takes: users N | rate N/s | pause | resume | "
-		"fault NAME KEY VALUE";
-	struct buf *b;
-	int rc;
+		"ctl takes: users [load:NAME] N | rate [load:NAME] N/s | "
+		"pause [load:NAME] | resume [load:NAME] | "
+		"fault NAME KEY VALUE | stop | status";
+	const char *name = NULL, *value = NULL;
+	int rc, at = 1;
 
-	if (argc == 2 && (strcmp(argv[0], "users") == 0 ||
-			  strcmp(argv[0], "rate") == 0))
-		rc = ctl_load(d, argv[0], argv[1], err);
-	else if (argc == 1 && (strcmp(argv[0], "pause") == 0 ||
-			       strcmp(argv[0], "resume") == 0))
-		rc = ctl_load(d, argv[0], NULL, err);
+	if (argc >= 2 && strncmp(argv[1], "load:", strlen("load:")) == 0)
+		name = argv[at++];
+	if (at < argc)
+		value = argv[argc - 1];
+	if (argc == at + 1 && is_one_of(argv[0], "users", "rate"))
+		rc = ctl_load(d, argv[0], name, value, err);
+	else if (argc > 0 && argc == at &&
+		 is_one_of(argv[0], "pause", "resume"))
+		rc = ctl_load(d, argv[0], name, NULL, err);
 	else if (argc == 4 && strcmp(argv[0], "fault") == 0)
-		rc = ctl_fault(d, argv[1], argv[2], argv[3], err);
+		rc = ctl_fault(d, name = argv[1], argv[2], argv[3], err);
 	else
 		rc = err_set(err, -EINVAL, "%s", usage);
-	if (rc < 0)
-		return rc;
-	b = eventlog_event(&d->log, "ctl");
-	json_line_str(b, "what", argv[0]);
-	json_line_str(b, "value", argc > 1 ? argv[argc - 1] : "");
-	eventlog_end(&d->log);
-	return 0;
+	if (rc == 0)
+		ctl_record(d, argv[0], name, value);
+	return rc;
 }
 
 static json_t *time_or_null(nsec_t t)
@@ -155,10 +219,23 @@ static json_t *time_or_null(nsec_t t)
 	return t == NSEC_NEVER ? json_null() : json_real((double)t / 1e9);
 }
 
+/* What each [load] was asked for, and how many users there are. */
+static json_t *status_load(const struct drill *d)
+{
+	const struct load_conf *c = d->plan->load;
+	nsec_t now = loop_now(d->loop);
+
+	if (!d->load)
+		return json_null();
+	return json_pack("{s:f,s:f,s:f}", "users", d->users, "users_planned",
+			 load_conf_users(c, now), "rate_planned",
+			 load_conf_rate(c, now));
+}
+
 json_t *drill_status(const struct drill *d)
 {
 	return json_pack(
-		"{s:s,s:s,s:s,s:f,s:f,s:f,s:i,s:o,s:o,s:o,s:o}", "run",
+		"{s:s,s:s,s:s,s:f,s:f,s:f,s:i,s:o,s:o,s:o,s:o,s:o}", "run",
 		d->args.run, "scenario", d->plan->conf.name, "state",
 		drill_state_name(d->state), "t_s",
 		(double)loop_now(d->loop) / 1e9,
@@ -168,5 +245,5 @@ json_t *drill_status(const struct drill *d)
 		time_or_null(d->ms.impact), "detected",
 		time_or_null(d->ms.detected), "first_action",
 		time_or_null(d->ms.first_action), "recovered",
-		time_or_null(d->ms.recovered));
+		time_or_null(d->ms.recovered), "load", status_load(d));
 }

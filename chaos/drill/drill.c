@@ -113,6 +113,22 @@ static void on_snapshot(void *arg, const struct load_snapshot *s)
 	watch_snapshot(d->watch, s);
 }
 
+/* A load that is one stage has no end of its own. */
+bool drill_load_ends(const struct drill *d)
+{
+	const struct plan *p = d->plan;
+
+	return p->options.load_only && !p->options.find && p->load &&
+	       load_conf_end(p->load) > 0;
+}
+
+static void on_load_finished(void *arg)
+{
+	struct drill *d = arg;
+
+	d->load_finished = true;
+}
+
 static int make_faults(struct drill *d, struct err *err)
 {
 	const struct plan *p = d->plan;
@@ -182,6 +198,8 @@ static int open_load(struct drill *d, struct err *err)
 		.allow = p->allow,
 		.symbols = d->args.symbols,
 		.from = -p->conf.lead_in,
+		.ends = drill_load_ends(d),
+		.finished = on_load_finished,
 		.snapshot = on_snapshot,
 		.done = drill_on_load_done,
 		.arg = d,

@@ -50,14 +50,31 @@ static bool by_rate(const struct drill *d)
 	return strcmp(d->plan->options.find, "rate") == 0;
 }
 
+/* The first [load] that has what is searched. */
+static int group_of(const struct drill *d)
+{
+	const struct load_conf *c = d->plan->load;
+	bool arrivals;
+
+	for (size_t i = 0; i < load_conf_groups(c); i++) {
+		(void)load_conf_group(c, i, &arrivals);
+		if (arrivals == by_rate(d))
+			return (int)i;
+	}
+	return 0;
+}
+
 static void set_load(struct drill *d, double load)
 {
 	struct load_adjust a = {
 		.what = by_rate(d) ? LOAD_SET_RATE : LOAD_SET_USERS,
 		.value = load,
+		.group = group_of(d),
 	};
+	struct err err = { 0 };
 
-	d->env->load->adjust(d->load, &a);
+	if (d->env->load->adjust(d->load, &a, &err) < 0)
+		drill_stop(d, DRILL_ABORTED, err.msg);
 }
 
 static void enter(struct drill *d, enum find_state state, nsec_t t)

@@ -66,12 +66,15 @@ struct drill {
 	} hold[LOAD_PHASES + 1];
 	bool hold_known[LOAD_PHASES + 1];
 	bool faults_done, load_done, playbook_begun, recovery_phase;
+	double users;		/* gauge of the last second */
+	bool load_finished;	/* traffic that ends by itself has ended */
 	size_t left;
 	struct find *find;	/* NULL: it searches nothing */
 };
 
 const char *drill_state_name(enum drill_state state);
 /* drill.c: the only place where the state changes. */
+bool drill_load_ends(const struct drill *d);	/* as load_args.ends */
 void drill_advance(struct drill *d, enum drill_state to, const char *why);
 
 /* timeline.c: what happens when. */

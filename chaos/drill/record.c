@@ -215,6 +215,12 @@ void drill_on_threshold(void *arg, const struct watch_threshold *t)
 	}
 }
 
+static void add_unless_0(struct buf *b, const char *key, uint64_t n)
+{
+	if (n)
+		json_line_int(b, key, (int64_t)n);
+}
+
 static void write_api(struct drill *d, int64_t second,
 		      const struct load_row *r)
 {
@@ -231,6 +237,10 @@ static void write_api(struct drill *d, int64_t second,
 	json_line_int(b, "ok", (int64_t)r->ok);
 	json_line_int(b, "client", (int64_t)r->client);
 	json_line_int(b, "business", (int64_t)r->business);
+	add_unless_0(b, "censored", r->censored);
+	add_unless_0(b, "checks_ok", r->checks_ok);
+	add_unless_0(b, "checks_failed", r->checks_failed);
+	add_unless_0(b, "saturated", r->saturated);
 	json_line_open(b, "failed");
 	for (int c = 0; c < LOAD_CAUSES; c++)
 		if (r->failed[c])
@@ -279,8 +289,11 @@ void drill_on_gauges(void *arg, int64_t second, const char *const *names,
 		json_line_num(b, "errors", d->second.errors);
 		json_line_num(b, "throughput", d->second.throughput);
 	}
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		json_line_num(b, names[i], values[i]);
+		if (strcmp(names[i], "users") == 0)
+			d->users = values[i];
+	}
 	eventlog_end(&d->log);
 	if (second >= 0) {
 		drill_judge_second(d, t);
@@ -417,6 +430,23 @@ static void add_checks(struct buf *b, const struct load_final *f)
 	json_decref(array);
 }
 
+/* Of each load thread, shares of a core. */
+static void add_cpu(struct buf *b, const struct load_final *f)
+{
+	json_t *array = json_array();
+	char *text;
+
+	for (size_t i = 0; i < f->n_cpu; i++)
+		json_array_append_new(array,
+				      json_pack("{s:f,s:f}", "mean",
+						f->cpu[i].mean, "max_5s",
+						f->cpu[i].max_5s));
+	text = json_dumps(array, JSON_COMPACT);
+	json_line_raw(b, "threads", text);
+	free(text);
+	json_decref(array);
+}
+
 void drill_on_load_done(void *arg, const struct load_final *f)
 {
 	struct drill *d = arg;
@@ -425,13 +455,25 @@ void drill_on_load_done(void *arg, const struct load_final *f)
 
 	snprintf(digest, sizeof(digest), "%016llx",
 		 (unsigned long long)f->decisions);
+	json_line_num(b, "send_lag_p50_ms", (double)f->send_lag_p50 / 1e6);
 	json_line_num(b, "send_lag_p99_ms", (double)f->send_lag_p99 / 1e6);
 	json_line_num(b, "send_lag_max_ms", (double)f->send_lag_max / 1e6);
 	json_line_num(b, "cpu_max_5s", f->cpu_max_5s);
+	add_cpu(b, f);
 	json_line_num(b, "open_planned", f->open_planned);
 	json_line_num(b, "open_achieved", f->open_achieved);
 	json_line_num(b, "fd_share", f->fd_share);
 	json_line_num(b, "port_share", f->port_share);
+	json_line_int(b, "fds", (int64_t)f->fds);
+	json_line_int(b, "fds_limit", (int64_t)f->fds_limit);
+	json_line_int(b, "ports", (int64_t)f->ports);
+	json_line_int(b, "ports_limit", (int64_t)f->ports_limit);
+	json_line_int(b, "conns_asked", (int64_t)f->conns_asked);
+	json_line_int(b, "conns_held", (int64_t)f->conns_held);
+	json_line_bool(b, "greedy", f->greedy);
+	json_line_int(b, "dropped", (int64_t)f->dropped);
+	json_line_int(b, "sent", (int64_t)f->sent);
+	json_line_int(b, "sent_partly", (int64_t)f->sent_partly);
 	json_line_int(b, "emfile", (int64_t)f->emfile);
 	json_line_int(b, "eaddrnotavail", (int64_t)f->eaddrnotavail);
 	json_line_int(b, "connects", (int64_t)f->connects);

@@ -208,6 +208,8 @@ static bool is_over(const struct drill *d, nsec_t t)
 {
 	const struct plan *p = d->plan;
 
+	if (drill_load_ends(d))
+		return d->load_finished;
 	if (t < p->conf.window_to)
 		return false;
 	if (d->playbook_begun && playbook_running(p->playbook))

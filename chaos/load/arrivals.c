@@ -15,6 +15,21 @@ static const struct load_group *conf_of(const struct arrivals *a)
 	return a->group->conf;
 }
 
+/*
+ * How late an arrival may begin and still count as on time: what a busy machine
+ * makes of a timer, not a stall.
+ */
+static const nsec_t LATE_REAL = 10 * NSEC_MS;
+
+static bool is_over(const struct arrivals *a, nsec_t at)
+{
+	const struct load_group *conf = conf_of(a);
+
+	return a->group->over ||
+	       (conf->iterations && a->index >= conf->iterations) ||
+	       (a->group->worker->args.ends && at >= stages_end(&conf->stages));
+}
+
 /* The time of the next arrival, whichever thread's it is. */
 static void draw(struct arrivals *a)
 {
@@ -22,7 +37,7 @@ static void draw(struct arrivals *a)
 	double area = conf_of(a)->arrival == LOAD_POISSON ? rng_exp(&a->rng, 1)
 							  : 1;
 
-	if (a->cursor == NSEC_NEVER || g->worker->paused)
+	if (a->cursor == NSEC_NEVER || g->paused)
 		a->next = NSEC_NEVER;
 	else if (g->set < 0)
 		a->next = stages_after_area(&conf_of(a)->stages, a->cursor,
@@ -30,6 +45,8 @@ static void draw(struct arrivals *a)
 	else if (g->set > 0)
 		a->next = a->cursor + (nsec_t)(area / g->set * NSEC_SEC);
 	else
+		a->next = NSEC_NEVER;
+	if (a->next != NSEC_NEVER && is_over(a, a->next))
 		a->next = NSEC_NEVER;
 	if (a->next != NSEC_NEVER)
 		a->cursor = a->next;
@@ -129,7 +146,9 @@ static size_t first_api(const struct arrivals *a, uint64_t index)
 	return action.step->api;
 }
 
-static void queued(struct arrivals *a, uint64_t index, nsec_t at)
+/* Its first request is due, and nobody sends it now. */
+static struct arrival unsent_now(const struct arrivals *a, uint64_t index,
+				 nsec_t at)
 {
 	struct worker *w = a->group->worker;
 	struct arrival arrival = {
@@ -143,22 +162,14 @@ static void queued(struct arrivals *a, uint64_t index, nsec_t at)
 	stats_advance(&w->stats, loop_now(w->loop));
 	stats_due(&w->stats, &nobody, arrival.api,
 		  (enum load_phase)arrival.phase);
-	queue_add(a, &arrival);
+	return arrival;
 }
 
-static void came(struct arrivals *a, uint64_t index, nsec_t at)
+static void queued(struct arrivals *a, uint64_t index, nsec_t at)
 {
-	struct arrival arrival = { .index = index, .at = at };
-	struct user *u;
+	struct arrival arrival = unsent_now(a, index, at);
 
-	a->planned++;
-	u = a->n ? NULL : user_take(a);	/* nobody overtakes the queue */
-	if (!u) {
-		queued(a, index, at);
-		return;
-	}
-	a->achieved++;
-	user_arrive(u, &arrival, false);
+	queue_add(a, &arrival);
 }
 
 static struct stats_user as_user(const struct arrival *arrival)
@@ -167,6 +178,65 @@ static struct stats_user as_user(const struct arrival *arrival)
 
 	u.asked[arrival->phase] = UINT64_C(1) << arrival->api;
 	return u;
+}
+
+/*
+ * It will never be sent.  Who is turned away is not served within his patience:
+ * in the distribution he has waited that long, for any less would flatter.
+ */
+static void dropped(struct arrivals *a, uint64_t index, nsec_t at)
+{
+	struct stats *stats = &a->group->worker->stats;
+	struct arrival arrival = unsent_now(a, index, at);
+	struct stats_user u = as_user(&arrival);
+
+	a->dropped++;
+	stats_censored(stats, arrival.api, (enum load_phase)arrival.phase,
+		       conf_of(a)->timeout);
+	stats_fold(stats, &u);
+}
+
+/* Must this one be given up, as catch_up says? */
+static bool is_dropped(struct arrivals *a, nsec_t at, bool waits)
+{
+	const struct worker *w = a->group->worker;
+	size_t bound = worker_share(w, (double)conf_of(a)->bound);
+	bool late = drill_span_to_real(&w->args.clock,
+				       loop_now(w->loop) - at) > LATE_REAL;
+
+	if (!late)
+		a->late = 0;
+	switch (conf_of(a)->catch_up) {
+	case LOAD_FULL:
+		return false;
+	case LOAD_BOUNDED:
+		return waits ? a->n >= bound : late && a->late++ >= bound;
+	case LOAD_DROP:
+		return waits || late;
+	}
+	return false;
+}
+
+static void came(struct arrivals *a, uint64_t index, nsec_t at)
+{
+	struct arrival arrival = { .index = index, .at = at };
+	struct user *u;
+
+	a->planned++;
+	if (is_dropped(a, at, false)) {
+		dropped(a, index, at);
+		return;
+	}
+	u = a->n ? NULL : user_take(a);	/* nobody overtakes the queue */
+	if (!u) {
+		if (is_dropped(a, at, true))
+			dropped(a, index, at);
+		else
+			queued(a, index, at);
+		return;
+	}
+	a->achieved++;
+	user_arrive(u, &arrival, false);
 }
 
 /* Those whose patience ended in the queue. */

@@ -20,6 +20,8 @@ struct arrivals {
 	size_t head, n, cap;
 	struct user *free;	/* pooled users without an arrival */
 	uint64_t planned, achieved;
+	uint64_t dropped;	/* by catch_up: never sent */
+	uint64_t late;		/* that began late, one after the other */
 	struct loop_timer timer;
 };
 

@@ -8,16 +8,21 @@
 #include "chaos/base/mem.h"
 #include "chaos/base/opt.h"
 #include "chaos/base/rng.h"
+#include "chaos/base/units.h"
 
 /* Room for the user numbers of one [load] section. */
 #define USERS_APART UINT64_C(100000000)
 enum { USERS_MAX = 1000000 };
 
 struct group_conf {
-	int model, arrival;
-	nsec_t timeout;
+	int model, arrival, shape;
+	nsec_t timeout, pacing, graceful_stop;
 	struct opt_strs stages, journeys;
-	int64_t max_users;
+	int64_t max_users, iterations, user_iterations;
+	struct catch_up {
+		enum load_catch_up what;
+		int64_t bound;
+	} catch_up;
 };
 
 static const char *const models[] = {
@@ -26,6 +31,34 @@ static const char *const models[] = {
 static const char *const arrivals[] = {
 	[LOAD_EVEN] = "even", [LOAD_POISSON] = "poisson", NULL
 };
+
+enum { SHAPE_RAMPS, SHAPE_STEPS };
+static const char *const shapes[] = {
+	[SHAPE_RAMPS] = "ramps", [SHAPE_STEPS] = "steps", NULL
+};
+
+/* "full", "bounded N", "drop" */
+static int parse_catch_up(const char *text, void *field, struct err *err)
+{
+	static const char word[] = "bounded";
+	struct catch_up *c = field;
+	size_t len = strlen(word);
+
+	if (strcmp(text, "full") == 0 || strcmp(text, "drop") == 0) {
+		c->what = text[0] == 'f' ? LOAD_FULL : LOAD_DROP;
+		return 0;
+	}
+	if (strncmp(text, word, len) == 0 && (text[len] == ' ' ||
+					      text[len] == '\t')) {
+		c->what = LOAD_BOUNDED;
+		len += strspn(text + len, " \t");
+		if (units_int(text + len, &c->bound, NULL) == 0 &&
+		    c->bound > 0)
+			return 0;
+	}
+	return err_set(err, -EINVAL, "'%s' is no way to catch up (full, "
+		       "bounded N, drop)", text);
+}
 
 #define AT(field) offsetof(struct group_conf, field)
 
@@ -52,6 +85,33 @@ static const struct opt group_opts[] = {
 	{ .name = "max_users", .type = OPT_INT, .off = AT(max_users),
 	  .flags = OPT_POSITIVE, .def = "1000",
 	  .help = "arrivals: at once; more wait, and their latency counts" },
+	{ .name = "catch_up", .type = OPT_PARSE, .off = AT(catch_up),
+	  .parse = parse_catch_up,
+	  .help = "arrivals that could not begin when due: full (all are run "
+		  "as soon as they can, the default), 'bounded N' (N at most "
+		  "wait), drop; what was dropped is counted",
+	  .example = "bounded 1000" },
+	{ .name = "graceful_stop", .type = OPT_DURATION,
+	  .off = AT(graceful_stop), .flags = OPT_NONNEG, .def = "30s",
+	  .help = "traffic alone: after the last stage those who are in an "
+		  "iteration may finish it, for so long" },
+	{ .name = "iterations", .type = OPT_INT, .off = AT(iterations),
+	  .flags = OPT_POSITIVE,
+	  .help = "runs of a journey by all together; then it is over",
+	  .example = "10000" },
+	{ .name = "pacing", .type = OPT_DURATION, .off = AT(pacing),
+	  .flags = OPT_POSITIVE,
+	  .help = "users: an iteration begins so long after the one before "
+		  "it began, or at once if that is over",
+	  .example = "5s" },
+	{ .name = "shape", .type = OPT_ENUM, .off = AT(shape), .def = "ramps",
+	  .choices = shapes,
+	  .help = "between two stages: ramps (linear) or steps (as the first "
+		  "of them until the second)" },
+	{ .name = "user_iterations", .type = OPT_INT,
+	  .off = AT(user_iterations), .flags = OPT_POSITIVE,
+	  .help = "users: runs of a journey by each of them",
+	  .example = "10" },
 	OPT_END
 };
 
@@ -206,6 +266,24 @@ static void group_stages(struct load_group *g, const struct opt_strs *texts,
 			       g->name);
 }
 
+/* Keys that say nothing to the section's model. */
+static void group_check_keys(const struct load_group *g, struct errs *errs)
+{
+	static const char *const of_users[] = { "pacing", "user_iterations" };
+	static const char *const of_arrivals[] = { "arrival", "catch_up",
+						   "max_users" };
+	bool users = g->model == LOAD_USERS;
+	const char *const *wrong = users ? of_arrivals : of_users;
+	size_t n = users ? sizeof(of_arrivals) / sizeof(*of_arrivals)
+			 : sizeof(of_users) / sizeof(*of_users);
+
+	for (size_t i = 0; i < n; i++)
+		if (scenario_value(g->section, wrong[i]))
+			scenario_error(g->section, wrong[i], errs,
+				       "'%s' is for 'model = %s'", wrong[i],
+				       users ? "arrivals" : "users");
+}
+
 static void group_read(const struct load_conf *c,
 		       const struct scenario_section *s,
 		       struct load_group *ret, struct errs *errs)
@@ -219,10 +297,19 @@ static void group_read(const struct load_conf *c,
 		.arrival = (enum load_arrival)conf.arrival,
 		.timeout = conf.timeout,
 		.max_users = (uint64_t)conf.max_users,
+		.iterations = (uint64_t)conf.iterations,
+		.user_iterations = (uint64_t)conf.user_iterations,
+		.pacing = conf.pacing,
+		.graceful_stop = conf.graceful_stop,
+		.catch_up = conf.catch_up.what,
+		.bound = (uint64_t)conf.catch_up.bound,
 		.first_user = 1 + c->n_groups * USERS_APART,
 		.section = s,
 	};
 	group_stages(ret, &conf.stages, errs);
+	if (conf.shape == SHAPE_STEPS)
+		stages_hold(&ret->stages);
+	group_check_keys(ret, errs);
 	group_journeys(c, ret, &conf.journeys, errs);
 	if (conf.max_users > USERS_MAX)
 		scenario_error(s, "max_users", errs, "more than %d users",
@@ -333,6 +420,51 @@ nsec_t load_conf_end(const struct load_conf *c)
 	return end;
 }
 
+nsec_t load_conf_grace(const struct load_conf *c)
+{
+	nsec_t grace = 0;
+
+	for (size_t i = 0; i < c->n_groups; i++)
+		if (c->groups[i].graceful_stop > grace)
+			grace = c->groups[i].graceful_stop;
+	return grace;
+}
+
+/* Does it ask as fast as it is answered? */
+static bool group_is_greedy(const struct load_conf *c,
+			    const struct load_group *g)
+{
+	if (g->model != LOAD_USERS || g->pacing > 0)
+		return false;
+	for (size_t i = 0; i < g->n_journeys; i++) {
+		const struct load_journey *j = &c->journeys[g->journeys[i]];
+
+		if (j->first_think == j->n)
+			return true;
+	}
+	return false;
+}
+
+bool load_conf_is_greedy(const struct load_conf *c)
+{
+	for (size_t i = 0; i < c->n_groups; i++)
+		if (!group_is_greedy(c, &c->groups[i]))
+			return false;
+	return true;
+}
+
+size_t load_conf_groups(const struct load_conf *c)
+{
+	return c->n_groups;
+}
+
+const char *load_conf_group(const struct load_conf *c, size_t i,
+			    bool *ret_arrivals)
+{
+	*ret_arrivals = c->groups[i].model == LOAD_ARRIVALS;
+	return c->groups[i].name;
+}
+
 static double model_value(const struct load_conf *c, enum load_model model,
 			  nsec_t t)
 {
@@ -354,14 +486,18 @@ double load_conf_rate(const struct load_conf *c, nsec_t t)
 	return model_value(c, LOAD_ARRIVALS, t);
 }
 
+double load_group_users(const struct load_group *g)
+{
+	return g->model == LOAD_USERS ? stages_max(&g->stages)
+				      : (double)g->max_users;
+}
+
 double load_conf_max_users(const struct load_conf *c)
 {
 	double sum = 0;
 
 	for (size_t i = 0; i < c->n_groups; i++)
-		sum += c->groups[i].model == LOAD_USERS
-			       ? stages_max(&c->groups[i].stages)
-			       : (double)c->groups[i].max_users;
+		sum += load_group_users(&c->groups[i]);
 	return sum;
 }
 

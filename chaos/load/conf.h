@@ -67,6 +67,12 @@ struct load_journey {
 
 enum load_model { LOAD_USERS, LOAD_ARRIVALS };
 enum load_arrival { LOAD_EVEN, LOAD_POISSON };
+/*
+ * What becomes of arrivals that cannot begin when they are due, because nobody
+ * is free or the generator itself was held up: all of them run as soon as
+ * somebody can, as many as `bound` wait, or none does.
+ */
+enum load_catch_up { LOAD_FULL, LOAD_BOUNDED, LOAD_DROP };
 
 /* One [load] section. */
 struct load_group {
@@ -75,6 +81,12 @@ struct load_group {
 	enum load_arrival arrival;
 	nsec_t timeout;		/* drill ns, from the intended start */
 	uint64_t max_users;	/* arrivals: at once */
+	uint64_t iterations;	/* of all together; 0: no end */
+	uint64_t user_iterations;	/* users: of each; 0: no end */
+	nsec_t pacing;		/* users: between two starts; 0: none */
+	nsec_t graceful_stop;	/* traffic alone: time to finish in */
+	enum load_catch_up catch_up;	/* arrivals */
+	uint64_t bound;		/* LOAD_BOUNDED */
 	uint64_t first_user;	/* number of its first user or arrival */
 	struct stages stages;
 	size_t *journeys;	/* indexes into load_conf.journeys */
@@ -122,6 +134,7 @@ struct journey_conf {
 
 /* conf.c. As load_draw_journey(), for one group. */
 size_t group_draw_journey(const struct load_group *g, struct rng *rng);
+double load_group_users(const struct load_group *g);	/* at once, at most */
 /* Index of the target; empty or NULL: the first. n_targets: none such. */
 size_t conf_target(const struct load_conf *c, const char *name);
 /* Index of the API, added if it is new; LOAD_APIS_MAX: too many. */

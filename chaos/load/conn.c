@@ -45,6 +45,7 @@ void conn_host_done(struct conn_host *h)
 		mem_free(h->readers[i]);
 	}
 	mem_free(h->readers);
+	mem_free(h->open_of);
 	mem_free(h->buf);
 	*h = (struct conn_host){ 0 };
 }
@@ -131,7 +132,10 @@ static void drop(struct conn *c, bool reset)
 			addr_close_rst(c->io.fd);
 		else
 			close(c->io.fd);
+		c->host->closed += !reset;
+		c->host->sent_partly += c->state == CONN_SENDING && c->has_sent;
 		c->host->open--;
+		c->host->open_of[c->target]--;
 	}
 	c->io.fd = -1;
 	c->state = CONN_CLOSED;
@@ -176,6 +180,7 @@ static void note_connect_error(struct conn_host *h, int error)
 
 static void sent_all(struct conn *c)
 {
+	c->host->sent++;
 	out_drop(c);
 	c->state = CONN_READING;
 	watch(c, LOOP_IN);
@@ -230,6 +235,18 @@ static int start_sending(struct conn *c, const char *bytes, size_t len)
 	return 0;
 }
 
+static void count_open(struct conn_host *h, size_t target)
+{
+	while (h->n_open_of <= target) {
+		(void)mem_grow(h->open_of, h->n_open_of, h->cap_open_of);
+		h->open_of[h->n_open_of++] = 0;
+	}
+	if (++h->open > h->open_max)
+		h->open_max = h->open;
+	if (++h->open_of[target] > h->ports_max)
+		h->ports_max = h->open_of[target];
+}
+
 static bool open_to(struct conn *c, const struct request *r,
 		    const char *bytes, size_t len, enum load_cause *ret_cause)
 {
@@ -243,8 +260,7 @@ static bool open_to(struct conn *c, const struct request *r,
 		note_connect_error(h, -rc);
 		return false;
 	}
-	if (++h->open > h->open_max)
-		h->open_max = h->open;
+	count_open(h, r->target);
 	loop_io_init(&c->io, fd, "load connection", conn_ready, c);
 	c->target = (uint16_t)r->target;
 	if (rc == 0) {

@@ -35,6 +35,12 @@ struct conn_host {
 	uint64_t pairs, pairs_max;	/* of descriptors, libcurl's own */
 	const struct allow *allow;	/* NULL: all was checked */
 	struct curl_host *curl;	/* engine_curl's; NULL: unused */
+	uint64_t *open_of;	/* by target: each takes a port of its own */
+	size_t n_open_of, cap_open_of;
+	uint64_t ports_max;	/* open to one target at once */
+	uint64_t sent;		/* requests that the kernel has taken whole */
+	uint64_t sent_partly;	/* ... and of which it took the beginning */
+	uint64_t closed;	/* in order: their ports stay taken a while */
 };
 
 enum conn_state {

@@ -53,6 +53,40 @@ static uint64_t ports_there(void)
 	return hi - lo + 1;
 }
 
+static int too_few_fds(uint64_t connections, uint64_t wanted, uint64_t there,
+		       struct err *err)
+{
+	struct rlimit lim = { .rlim_max = RLIM_INFINITY };
+	const char *more = "";
+
+	(void)getrlimit(RLIMIT_NOFILE, &lim);
+	if (lim.rlim_max < wanted)
+		more = ", as root, or by 'nofile' in /etc/security/limits.conf";
+	return err_set(err, -EMFILE,
+		       "%" PRIu64 " users need %" PRIu64
+		       " descriptors and the limit is %" PRIu64
+		       ": raise it with 'ulimit -n %" PRIu64 "'%s",
+		       connections, wanted, there, wanted, more);
+}
+
+static int too_few_ports(uint64_t ports, uint64_t there, struct err *err)
+{
+	uint64_t wanted = (uint64_t)((double)ports / FULL) + 1;
+	uint64_t first = wanted < 64000 ? 65000 - wanted : 1024;
+
+	if (ports > (uint64_t)(FULL * 64000))
+		return err_set(err, -EADDRNOTAVAIL,
+			       "%" PRIu64 " users of one target and %" PRIu64
+			       " local ports: one address has no more than "
+			       "64000, give the target several or use fewer "
+			       "users", ports, there);
+	return err_set(err, -EADDRNOTAVAIL,
+		       "%" PRIu64 " users of one target and only %" PRIu64
+		       " local ports: widen them with 'sysctl -w "
+		       "net.ipv4.ip_local_port_range=\"%" PRIu64 " 65000\"'",
+		       ports, there, first);
+}
+
 int limits_read(struct limits *ret, uint64_t users, uint64_t fds,
 		uint64_t ports, struct err *err)
 {
@@ -62,16 +96,15 @@ int limits_read(struct limits *ret, uint64_t users, uint64_t fds,
 
 	l.fds = fds_limit(wanted);
 	if (l.fds < wanted)
-		return err_set(err, -EMFILE,
-			       "%" PRIu64 " users need %" PRIu64
-			       " descriptors and the limit is %" PRIu64
-			       ": raise it with 'ulimit -n %" PRIu64 "'",
-			       users, wanted, l.fds, wanted);
+		return too_few_fds(users, wanted, l.fds, err);
 	if ((double)ports > FULL * (double)l.ports)
-		return err_set(err, -EADDRNOTAVAIL,
-			       "%" PRIu64 " users of one target and only %"
-			       PRIu64 " local ports: widen "
-			       "net.ipv4.ip_local_port_range", ports, l.ports);
+		return too_few_ports(ports, l.ports, err);
 	*ret = l;
 	return 0;
+}
+
+bool limits_fit(const struct limits *l, uint64_t connections)
+{
+	return (double)(l->fds_used + connections) <= FULL * (double)l->fds &&
+	       (double)connections <= FULL * (double)l->ports;
 }

@@ -3,6 +3,7 @@
 #ifndef GD_LOAD_LIMITS_H
 #define GD_LOAD_LIMITS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "chaos/base/err.h"
@@ -21,5 +22,7 @@ struct limits {
  */
 int limits_read(struct limits *ret, uint64_t users, uint64_t fds,
 		uint64_t ports, struct err *err) MUST_CHECK;
+/* Would so many connections more than those of now fit into what was read? */
+bool limits_fit(const struct limits *l, uint64_t connections);
 
 #endif

@@ -36,6 +36,16 @@ size_t load_conf_apis(const struct load_conf *c, const char *const **ret);
 /* The same with tags; lives as long as the conf. */
 void load_conf_scopes(const struct load_conf *c, struct load_scopes *ret);
 nsec_t load_conf_end(const struct load_conf *c);	/* last stage */
+nsec_t load_conf_grace(const struct load_conf *c);	/* graceful_stop */
+/*
+ * Users alone who neither think nor keep a pace: as fast as can be, so that the
+ * generator at its own limit is what was asked for.
+ */
+bool load_conf_is_greedy(const struct load_conf *c);
+/* The [load] sections by name, in the order of the file. */
+size_t load_conf_groups(const struct load_conf *c);
+const char *load_conf_group(const struct load_conf *c, size_t i,
+			    bool *ret_arrivals);
 /* Planned users (closed) or arrivals/s (open) at a drill time; pure. */
 double load_conf_users(const struct load_conf *c, nsec_t t);
 double load_conf_rate(const struct load_conf *c, nsec_t t);
@@ -87,11 +97,25 @@ struct load_check_total {	/* all checks of one name */
 	uint64_t ok, failed;
 };
 
+struct load_cpu {		/* of one load thread, shares of a core */
+	double mean, max_5s;
+};
+
 struct load_final {
-	nsec_t send_lag_p99, send_lag_max;	/* real ns */
+	nsec_t send_lag_p50, send_lag_p99, send_lag_max;	/* real ns */
 	double cpu_max_5s;	/* busiest thread over 5 s, share of a core */
+	const struct load_cpu *cpu;	/* by thread; the caller's */
+	size_t n_cpu;
 	double open_planned, open_achieved;	/* arrivals; 0: closed only */
 	double fd_share, port_share;		/* highest use, 0..1 */
+	uint64_t fds, fds_limit;	/* highest use of this process */
+	/*
+	 * Local ports: the most to one target at once, with those that may
+	 * have been in TIME_WAIT; and how many the host has for each.
+	 */
+	uint64_t ports, ports_limit;
+	uint64_t conns_asked, conns_held;	/* at once, highest */
+	bool greedy;		/* load_conf_is_greedy() */
 	uint64_t emfile, eaddrnotavail;
 	uint64_t connects, users_max;
 	uint64_t requests;	/* of users; no awaits and polls */
@@ -100,6 +124,13 @@ struct load_final {
 	uint64_t skipped[64];	/* by API: steps without a captured value */
 	uint64_t censored[64];	/* by API: unanswered or unsent at the end */
 	const char *data_ended;	/* the conf's [data] that was not to end */
+	/*
+	 * HTTP requests that the kernel has taken whole, polls and redirects
+	 * too: what a server's access log counts; and those that were cut off
+	 * in the middle.  The rest of what was due was never begun.
+	 */
+	uint64_t sent, sent_partly;
+	uint64_t dropped;	/* arrivals, by their catch_up */
 	uint64_t users_affected;/* distinct users with a failed request */
 	struct load_users_row *users;	/* the caller's: copy it */
 	size_t n_users;
@@ -109,9 +140,13 @@ struct load_final {
 	uint64_t decisions;
 };
 
+enum { LOAD_ALL_GROUPS = -1 };
+
 struct load_adjust {
 	enum { LOAD_SET_USERS, LOAD_SET_RATE, LOAD_PAUSE, LOAD_RESUME } what;
 	double value;
+	/* Of which [load]; of all: only to pause and resume. */
+	int group;
 };
 
 struct load_args {
@@ -123,12 +158,27 @@ struct load_args {
 	const struct allow *allow;
 	const struct symbols *symbols;
 	nsec_t from;			/* drill ns: -lead_in */
+	/*
+	 * Each [load] is over with its last stage: who is in an iteration may
+	 * finish it within graceful_stop, nobody begins another.  Else the
+	 * last stage's value goes on until stop().
+	 */
+	bool ends;
+	/* With ends: nobody is left, and nobody will come. May be NULL. */
+	void (*finished)(void *arg);
 	void (*snapshot)(void *arg, const struct load_snapshot *s);
 	/* After stop(): the last message. */
 	void (*done)(void *arg, const struct load_final *final);
 	void *arg;
 	void *env_arg;		/* drill_env.load_arg: the simulator's model */
 };
+
+/*
+ * What this host cannot give it, before anything runs: descriptors and ports,
+ * with the number to set.  Adds a line on them to text; may be NULL.
+ */
+void load_preflight(const struct load_conf *c, struct buf *text,
+		    struct errs *errs);
 
 struct load_ops {
 	const char *name;
@@ -140,7 +190,9 @@ struct load_ops {
 	int (*start)(void *load, struct err *err);	/* at args->from */
 	/* From t (drill ns) on, intended starts are of this phase. */
 	void (*phase)(void *load, enum load_phase phase, nsec_t t);
-	void (*adjust)(void *load, const struct load_adjust *a);
+	/* -ERANGE: more than the host lets it hold. */
+	int (*adjust)(void *load, const struct load_adjust *a,
+		      struct err *err);
 	/* Stops all users; outstanding requests are censored; done follows. */
 	void (*stop)(void *load);
 	void (*free)(void *load);	/* waits for its threads */

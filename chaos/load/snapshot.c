@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Snapshots as bytes.  Layout: version, thread, threads, second, users, in
- * flight, number of rows; each row: API, phase, five counters and the causes,
- * two counted histograms in HdrHistogram's V2 encoding.
+ * flight, number of rows; each row: API, phase, four counters, the causes, four
+ * more counters, two counted histograms in HdrHistogram's V2 encoding.
  */
 #include <errno.h>
 
@@ -10,7 +10,7 @@
 #include "chaos/base/msg.h"
 #include "chaos/load/conf.h"
 
-enum { SNAPSHOT_VERSION = 1 };
+enum { SNAPSHOT_VERSION = 2 };
 
 static void hist_put(const struct hist *h, struct buf *out)
 {
@@ -23,6 +23,18 @@ static void hist_put(const struct hist *h, struct buf *out)
 	buf_done(&bytes);
 }
 
+/* The histograms' encoding does not carry it. */
+static uint64_t row_saturated(const struct load_row *row)
+{
+	uint64_t n = row->saturated;
+
+	if (row->response)
+		n += hist_saturated(row->response);
+	if (row->service)
+		n += hist_saturated(row->service);
+	return n;
+}
+
 static void row_encode(const struct load_row *row, struct buf *out)
 {
 	msg_u32(out, row->api);
@@ -33,6 +45,10 @@ static void row_encode(const struct load_row *row, struct buf *out)
 	msg_i64(out, (int64_t)row->business);
 	for (size_t i = 0; i < LOAD_CAUSES; i++)
 		msg_i64(out, (int64_t)row->failed[i]);
+	msg_i64(out, (int64_t)row->censored);
+	msg_i64(out, (int64_t)row->checks_ok);
+	msg_i64(out, (int64_t)row->checks_failed);
+	msg_i64(out, (int64_t)row_saturated(row));
 	hist_put(row->response, out);
 	hist_put(row->service, out);
 }
@@ -78,6 +94,10 @@ static int row_decode(struct msg_reader *r, struct load_row *row,
 	row->business = (uint64_t)msg_get_i64(r);
 	for (size_t i = 0; i < LOAD_CAUSES; i++)
 		row->failed[i] = (uint64_t)msg_get_i64(r);
+	row->censored = (uint64_t)msg_get_i64(r);
+	row->checks_ok = (uint64_t)msg_get_i64(r);
+	row->checks_failed = (uint64_t)msg_get_i64(r);
+	row->saturated = (uint64_t)msg_get_i64(r);
 	rc = hist_get(r, &row->response, err);
 	return rc < 0 ? rc : hist_get(r, &row->service, err);
 }

@@ -53,6 +53,21 @@ int stages_add(struct stages *s, const char *text, struct err *err)
 	return 0;
 }
 
+void stages_hold(struct stages *s)
+{
+	struct stage *v = mem_calloc(2 * s->n + 1, sizeof(*v));
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n; i++) {
+		if (i > 0)
+			v[n++] = (struct stage){ s->v[i].t, s->v[i - 1].value };
+		v[n++] = s->v[i];
+	}
+	mem_free(s->v);
+	s->v = v;
+	s->n = n;
+}
+
 void stages_done(struct stages *s)
 {
 	mem_free(s->v);

@@ -24,6 +24,8 @@ struct stages {
 
 /* Appends "30s 800" or "30s 200/s". Caller frees with stages_done. */
 int stages_add(struct stages *s, const char *text, struct err *err) MUST_CHECK;
+/* Steps: each value holds until the next stage instead of moving to it. */
+void stages_hold(struct stages *s);
 void stages_done(struct stages *s);
 
 double stages_value(const struct stages *s, nsec_t t);

@@ -47,6 +47,7 @@ void stats_done(struct stats *s)
 static bool row_empty(const struct load_row *row)
 {
 	uint64_t any = row->due | row->ok | row->client | row->business |
+		       row->censored | row->checks_ok | row->checks_failed |
 		       hist_count(row->response);
 
 	for (size_t i = 0; i < LOAD_CAUSES; i++)
@@ -57,6 +58,7 @@ static bool row_empty(const struct load_row *row)
 static void row_reset(struct load_row *row)
 {
 	row->due = row->ok = row->client = row->business = 0;
+	row->censored = row->checks_ok = row->checks_failed = 0;
 	memset(row->failed, 0, sizeof(row->failed));
 	if (hist_count(row->response))
 		hist_reset(row->response);
@@ -133,7 +135,10 @@ void stats_end(struct stats *s, struct stats_user *u, size_t api,
 void stats_censored(struct stats *s, size_t api, enum load_phase phase,
 		    nsec_t elapsed)
 {
-	hist_record(s->rows[index_of(api, phase)].response, elapsed);
+	struct load_row *row = &s->rows[index_of(api, phase)];
+
+	hist_record(row->response, elapsed);
+	row->censored++;
 	s->censored[api]++;
 }
 

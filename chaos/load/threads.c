@@ -7,6 +7,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -29,7 +30,8 @@ struct run {
 	struct request *requests;
 	struct limits limits;
 	struct worker *workers;
-	unsigned n_workers, n_ended;
+	unsigned n_workers, n_ended, n_finished;
+	double *users;		/* by [load]: the most at once, adjusted too */
 	int64_t *last_second;	/* by worker: seen last */
 	atomic_ullong *data_next;
 };
@@ -119,6 +121,24 @@ static void fill_up(struct run *run)
 	}
 }
 
+static void finished_run(struct loop *loop, struct loop_post *post)
+{
+	struct report *r = LIST_ENTRY(post, struct report, post);
+	struct run *run = r->run;
+
+	(void)loop;
+	if (!run->detached && ++run->n_finished == run->n_workers &&
+	    run->args.finished)
+		run->args.finished(run->args.arg);
+	report_free(r);
+}
+
+/* On the load thread. */
+static void finished_post(void *arg, unsigned index)
+{
+	report_post(arg, index, (struct buf){ 0 }, 0, finished_run);
+}
+
 static void add_users(struct load_final *f, const struct stats *s)
 {
 	for (size_t i = 0; i < s->n_apis * LOAD_PHASES; i++) {
@@ -141,6 +161,11 @@ static void add_host(struct load_final *f, const struct conn_host *h)
 	f->emfile += h->emfile;
 	f->eaddrnotavail += h->eaddrnotavail;
 	f->connects += h->connects;
+	f->sent += h->sent;
+	f->sent_partly += h->sent_partly;
+	f->conns_held += h->open_max;
+	f->ports += h->curl ? h->open_max : h->ports_max;
+	f->fds += h->open_max + 2 * h->pairs_max;
 }
 
 static void add_worker(struct load_final *f, const struct worker *w)
@@ -154,10 +179,12 @@ static void add_worker(struct load_final *f, const struct worker *w)
 	if (w->data_ended)
 		f->data_ended = w->data_ended;
 	f->users_max += w->users_max;
+	f->ports += w->closed_max;
 	f->decisions += w->digest;
 	for (size_t i = 0; i < w->n_groups; i++) {
 		f->open_planned += (double)w->groups[i].arrivals.planned;
 		f->open_achieved += (double)w->groups[i].arrivals.achieved;
+		f->dropped += w->groups[i].arrivals.dropped;
 	}
 }
 
@@ -179,28 +206,40 @@ static void checks_sum(const struct run *run, struct load_final *f)
 	}
 }
 
+/* What was used of what the host has. */
+static void final_limits(const struct run *run, struct load_final *f)
+{
+	f->fds += run->limits.fds_used;
+	f->fds_limit = run->limits.fds;
+	f->fd_share = (double)f->fds / (double)f->fds_limit;
+	f->ports_limit = run->limits.ports;
+	f->port_share = (double)f->ports / (double)f->ports_limit;
+	/* As many as users were there at once: each has one. */
+	f->conns_asked = f->users_max;
+	f->greedy = load_conf_is_greedy(run->args.conf);
+}
+
+/* Caller frees users and cpu. */
 static void final_make(const struct run *run, struct load_final *f)
 {
+	struct load_cpu *cpu = mem_calloc(run->n_workers, sizeof(*cpu));
 	struct hist *lag = hist_new();
-	uint64_t open = 0, pairs = 0;
 
 	f->n_users = run->args.conf->n_apis * LOAD_PHASES;
 	f->users = mem_calloc(f->n_users, sizeof(*f->users));
+	f->cpu = cpu;
+	f->n_cpu = run->n_workers;
 	for (unsigned k = 0; k < run->n_workers; k++) {
-		add_worker(f, &run->workers[k]);
-		hist_merge(lag, run->workers[k].stats.send_lag);
-		open += run->workers[k].host.open_max +
-			run->workers[k].followers.host.open_max;
-		pairs += run->workers[k].host.pairs_max +
-			 run->workers[k].followers.host.pairs_max;
+		const struct worker *w = &run->workers[k];
+
+		add_worker(f, w);
+		hist_merge(lag, w->stats.send_lag);
+		cpu[k] = (struct load_cpu){ w->cpu_mean, w->cpu_max };
 	}
+	f->send_lag_p50 = hist_percentile(lag, 50);
 	f->send_lag_p99 = hist_percentile(lag, 99);
 	f->send_lag_max = hist_max(lag);
-	f->fd_share = (double)(run->limits.fds_used + open + 2 * pairs) /
-		      (double)run->limits.fds;
-	/* As if all were to one target; what is in TIME_WAIT shows as */
-	/* EADDRNOTAVAIL only. */
-	f->port_share = (double)open / (double)run->limits.ports;
+	final_limits(run, f);
 	hist_free(lag);
 	checks_sum(run, f);
 }
@@ -219,6 +258,7 @@ static void ended_run(struct loop *loop, struct loop_post *post)
 		run->args.done(run->args.arg, &final);
 		mem_free(final.users);
 		mem_free(final.checks);
+		mem_free((void *)(uintptr_t)final.cpu);
 	}
 	report_free(r);
 }
@@ -272,6 +312,8 @@ static int workers_init(struct run *run, struct err *err)
 		.clock = run->args.clock,
 		.seed = run->args.seed,
 		.from = run->args.from,
+		.ends = run->args.ends,
+		.finished = finished_post,
 		.snapshot = snapshot_post,
 		.ended = ended_post,
 		.arg = run,
@@ -296,6 +338,32 @@ static int workers_init(struct run *run, struct err *err)
 
 static void threads_free(void *load);
 
+/* Users of a target by TCP; a symbol that is not known yet is taken for one. */
+static bool takes_ports(const struct load_conf *c)
+{
+	for (size_t i = 0; i < c->n_targets; i++)
+		if (strncmp(c->targets[i].url, "unix:", 5) != 0)
+			return true;
+	return false;
+}
+
+void load_preflight(const struct load_conf *c, struct buf *text,
+		    struct errs *errs)
+{
+	uint64_t users = (uint64_t)ceil(load_conf_max_users(c));
+	struct limits l;
+	struct err err;
+
+	if (limits_read(&l, users, users, takes_ports(c) ? users : 0,
+			&err) < 0)
+		errs_add(errs, NULL, 0, "%s", err.msg);
+	else if (text)
+		buf_addf(text, "\nload\n  at most %" PRIu64 " users, a "
+			 "connection each: descriptors %" PRIu64 " of %"
+			 PRIu64 ", ports %" PRIu64 "\n", users,
+			 l.fds_used + users, l.fds, l.ports);
+}
+
 static int threads_open(const struct load_args *args, void **ret,
 			struct err *err)
 {
@@ -306,6 +374,9 @@ static int threads_open(const struct load_args *args, void **ret,
 
 	run->refs = 1;
 	run->args = *args;
+	run->users = mem_calloc(args->conf->n_groups, sizeof(*run->users));
+	for (size_t i = 0; i < args->conf->n_groups; i++)
+		run->users[i] = load_group_users(&args->conf->groups[i]);
 	rc = targets_resolve(run, err);
 	for (size_t i = 0; rc == 0 && i < args->conf->n_targets; i++) {
 		const struct endpoint *ep = &run->endpoints[i];
@@ -355,14 +426,37 @@ static void threads_phase(void *load, enum load_phase phase, nsec_t t)
 		worker_post_phase(&run->workers[k], phase, t);
 }
 
-static void threads_adjust(void *load, const struct load_adjust *a)
+/* Would the users that are asked for fit into what the host has? */
+static int adjust_check(struct run *run, const struct load_adjust *a,
+			struct err *err)
+{
+	double sum = 0;
+
+	if (a->what != LOAD_SET_USERS)
+		return 0;
+	for (size_t i = 0; i < run->args.conf->n_groups; i++)
+		sum += (int)i == a->group ? a->value : run->users[i];
+	if (!limits_fit(&run->limits, (uint64_t)sum))
+		return err_set(err, -ERANGE,
+			       "%.0f users do not fit: this run may have %"
+			       PRIu64 " descriptors and %" PRIu64
+			       " local ports, and takes 80 %% of them",
+			       sum, run->limits.fds, run->limits.ports);
+	run->users[a->group] = a->value;
+	return 0;
+}
+
+static int threads_adjust(void *load, const struct load_adjust *a,
+			  struct err *err)
 {
 	struct run *run = load;
+	int rc = adjust_check(run, a, err);
 
-	if (run->stopping)
-		return;
+	if (rc < 0 || run->stopping)
+		return rc;
 	for (unsigned k = 0; k < run->n_workers; k++)
 		worker_post_adjust(&run->workers[k], a);
+	return 0;
 }
 
 static void threads_stop(void *load)
@@ -400,6 +494,7 @@ static void threads_free(void *load)
 	mem_free(run->workers);
 	mem_free(run->last_second);
 	mem_free(run->data_next);
+	mem_free(run->users);
 	run_unref(run);
 }
 

@@ -65,6 +65,37 @@ static void arrival_over(struct user *u)
 	arrivals_user_free(&u->group->arrivals, u);
 }
 
+/* It has had its last iteration. */
+static void through(struct user *u)
+{
+	away(u);
+	u->resume = false;
+	u->through = true;
+	u->group->worker->users--;
+}
+
+/*
+ * Between two iterations, or before the first: may it begin one at t?  If not
+ * it is through, or waits for its pace.
+ */
+static bool begins(struct user *u, nsec_t t)
+{
+	nsec_t due = u->began + u->group->conf->pacing;
+
+	if (u->script.arrival || u->script.entered)
+		return true;
+	if (u->script.iteration > 0 && due > t) {
+		think(u, due, 0);
+		return false;
+	}
+	if (!finish_may_begin(u->group, u->script.iteration)) {
+		through(u);
+		return false;
+	}
+	u->began = t;
+	return true;
+}
+
 /* Its row of each data that the journey uses. False: one has ended. */
 static bool rows_take(struct user *u, const struct load_journey *j)
 {
@@ -130,6 +161,8 @@ static bool proceed_one(struct user *u, nsec_t t)
 {
 	struct script_action action;
 
+	if (!begins(u, t))
+		return true;
 	script_next(&u->script, u->group->worker->args.conf, u->group->conf,
 		    &action);
 	if (u->iteration != u->script.iteration && !iteration_begins(u)) {
@@ -402,6 +435,24 @@ void user_leave(struct user *u)
 		u->leaving = true;
 	else if (u->state == USER_THINKING)
 		away(u);
+}
+
+/* Is there a request left for it in this iteration, once it has begun? */
+static bool is_amid(const struct user *u)
+{
+	const struct load_conf *c = u->group->worker->args.conf;
+	const struct script *s = &u->script;
+
+	if (u->next)
+		return true;
+	return s->entered && s->step <= c->journeys[s->journey].last_request &&
+	       !(s->iteration == 1 && s->step == 0);
+}
+
+void user_finish(struct user *u)
+{
+	if (u->state == USER_THINKING && !is_amid(u))
+		through(u);
 }
 
 void user_arrive(struct user *u, const struct arrival *a, bool queued)

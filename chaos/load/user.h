@@ -48,9 +48,11 @@ struct user {
 	nsec_t intended;	/* drill ns: of the request, or end of think */
 	nsec_t think;		/* of the think it is in, or left in */
 	nsec_t not_before;	/* no new connection before this drill time */
+	nsec_t began;		/* its iteration, drill ns */
 	uint8_t state;		/* enum user_state */
 	uint8_t phase;		/* of the request */
 	bool leaving;		/* goes away when the request is over */
+	bool through;		/* has had its last iteration */
 	bool resume;		/* went away thinking: thinks that again */
 	bool queued;		/* the arrival had waited: its first request */
 				/* is counted as due already */
@@ -68,6 +70,8 @@ struct user *user_new(struct worker_group *group, uint64_t number);
 void user_free(struct user *u);
 void user_join(struct user *u, nsec_t now);	/* closed */
 void user_leave(struct user *u);		/* closed */
+/* Closed: its [load] is over; it is through now, or after this iteration. */
+void user_finish(struct user *u);
 /* Open: runs an arrival; queued: it had waited, and its due is counted. */
 void user_arrive(struct user *u, const struct arrival *a, bool queued);
 /* At once, whatever it is in; what is out is censored. */

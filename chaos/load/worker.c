@@ -112,19 +112,25 @@ static void users_set(struct worker_group *g, size_t n, nsec_t now)
 			(void)mem_grow(g->users, g->n_users, g->cap_users);
 			g->users[g->n_users++] = user_new(g, number);
 		}
+		if (g->users[i]->through)
+			continue;
 		worker_user_comes(w);
 		user_join(g->users[i], now);
 	}
 	while (g->active > n) {
+		struct user *u = g->users[--g->active];
+
+		if (u->through)
+			continue;
 		w->users--;
-		user_leave(g->users[--g->active]);
+		user_leave(u);
 	}
 }
 
 /* Until when the number of users stays; t: it is changing. */
 static nsec_t users_plan(struct worker_group *g, nsec_t t, double *ret)
 {
-	if (g->worker->paused) {
+	if (g->paused) {
 		*ret = 0;
 		return NSEC_NEVER;
 	}
@@ -146,7 +152,7 @@ static void ramp_run(struct worker *w)
 		double total;
 		nsec_t until;
 
-		if (g->conf->model != LOAD_USERS)
+		if (g->conf->model != LOAD_USERS || g->over)
 			continue;
 		until = users_plan(g, now, &total);
 		users_set(g, worker_share(w, total), now);
@@ -180,37 +186,59 @@ static void cpu_sample(struct worker *w, bool at_end)
 			w->cpu_max = share;
 	w->cpu_ring[at].mono = mono;
 	w->cpu_ring[at].cpu = cpu;
-	w->n_cpu++;
+	if (w->n_cpu++ == 0) {
+		w->cpu_first.mono = mono;
+		w->cpu_first.cpu = cpu;
+	}
+	if (mono > w->cpu_first.mono)
+		w->cpu_mean = (double)(cpu - w->cpu_first.cpu) /
+			      (double)(mono - w->cpu_first.mono);
+}
+
+/* A connection that was closed in order keeps its port for 60 s. */
+static void closed_sample(struct worker *w)
+{
+	uint64_t *was = &w->closed_ring[w->n_cpu % WORKER_CLOSED_SAMPLES];
+	uint64_t now = w->host.closed + w->followers.host.closed;
+
+	if (now - *was > w->closed_max)
+		w->closed_max = now - *was;
+	*was = now;
 }
 
 static void cpu_timer(struct loop *loop, struct loop_timer *timer, void *arg)
 {
 	struct worker *w = arg;
 
+	closed_sample(w);
 	cpu_sample(w, false);
 	loop_timer_at_mono(loop, timer, loop_mono(loop) + CPU_REAL);
+}
+
+static void group_adjust(struct worker_group *g, const struct load_adjust *a,
+			 nsec_t now)
+{
+	switch (a->what) {
+	case LOAD_PAUSE:
+	case LOAD_RESUME:
+		g->paused = a->what == LOAD_PAUSE;
+		break;
+	case LOAD_SET_RATE:
+	case LOAD_SET_USERS:
+		g->set = a->value;
+		break;
+	}
+	if (g->conf->model == LOAD_ARRIVALS)
+		arrivals_changed(&g->arrivals, now);
 }
 
 static void adjusted(struct worker *w, const struct load_adjust *a)
 {
 	nsec_t now = loop_now_fresh(w->loop);
-	enum load_model model = a->what == LOAD_SET_RATE ? LOAD_ARRIVALS
-							 : LOAD_USERS;
 
-	if (a->what == LOAD_PAUSE || a->what == LOAD_RESUME)
-		w->paused = a->what == LOAD_PAUSE;
-	for (size_t i = 0; i < w->n_groups; i++) {
-		struct worker_group *g = &w->groups[i];
-
-		if ((a->what == LOAD_SET_RATE || a->what == LOAD_SET_USERS) &&
-		    g->conf->model == model) {
-			g->set = a->value;
-			break;	/* of several [load]s the first */
-		}
-	}
 	for (size_t i = 0; i < w->n_groups; i++)
-		if (w->groups[i].conf->model == LOAD_ARRIVALS)
-			arrivals_changed(&w->groups[i].arrivals, now);
+		if (a->group == LOAD_ALL_GROUPS || (size_t)a->group == i)
+			group_adjust(&w->groups[i], a, now);
 	ramp_run(w);
 }
 
@@ -249,6 +277,7 @@ static void stop(struct worker *w)
 	loop_timer_stop(w->loop, &w->second);
 	loop_timer_stop(w->loop, &w->cpu);
 	followers_stop(&w->followers, now);
+	finish_stop(w);
 	for (size_t i = 0; i < w->n_groups; i++) {
 		struct worker_group *g = &w->groups[i];
 
@@ -392,6 +421,7 @@ static void *worker_main(void *arg)
 		if (w->groups[i].conf->model == LOAD_ARRIVALS)
 			arrivals_start(&w->groups[i].arrivals, &w->groups[i],
 				       from);
+	finish_start(w);
 	loop_run(w->loop);
 	return NULL;
 }

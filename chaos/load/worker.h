@@ -13,7 +13,8 @@
 #include "chaos/load/arrivals.h"
 #include "chaos/load/user.h"
 
-enum { WORKER_CPU_SAMPLES = 10 };	/* 5 s at two a second */
+/* Two a second: 5 s of CPU, 60 s of closed connections (Linux: TIME_WAIT). */
+enum { WORKER_CPU_SAMPLES = 10, WORKER_CLOSED_SAMPLES = 120 };
 
 /* Its share of a [load]: every threads-th user, from its own number on. */
 struct worker_group {
@@ -23,6 +24,10 @@ struct worker_group {
 	struct user **users;	/* closed: by number; open: the pool */
 	size_t n_users, cap_users;
 	size_t active;		/* closed: the first so many are there */
+	uint64_t begun;		/* closed: iterations */
+	bool paused;
+	bool over;		/* nobody begins anything any more */
+	bool idle;		/* over, and nobody is in anything */
 	struct arrivals arrivals;	/* open */
 };
 
@@ -36,6 +41,9 @@ struct worker_args {
 	atomic_ullong *data_next;	/* by data: shared by all threads */
 	unsigned index, threads;
 	nsec_t from;		/* drill ns */
+	bool ends;		/* as load_args.ends */
+	/* On this thread, once: as load_args.finished. */
+	void (*finished)(void *arg, unsigned index);
 	/* On this thread. The bytes are taken over. */
 	void (*snapshot)(void *arg, unsigned index, struct buf *bytes,
 			 int64_t second);
@@ -55,18 +63,24 @@ struct worker {
 	struct worker_group *groups;
 	size_t n_groups;
 	nsec_t phase_from[LOAD_PHASES];	/* drill ns */
-	bool paused;
+	bool finished;		/* and has said so */
 	uint64_t in_flight, users, users_max;
 	struct buf out, scratch;	/* a request being rendered */
 	struct buf session;	/* the same with cookies */
 	uint64_t redirects;	/* followed: HTTP requests that were not due */
-	struct loop_timer ramp, second, cpu;
+	struct loop_timer ramp, second, cpu, finish;
 	struct {
 		nsec_t mono, cpu;
 	} cpu_ring[WORKER_CPU_SAMPLES];
 	size_t n_cpu;		/* samples taken */
 	double cpu_max;		/* share of a core over 5 s */
 	const char *data_ended;	/* of a [data] that was not to; or NULL */
+	double cpu_mean;	/* ... over all of it */
+	struct {
+		nsec_t mono, cpu;
+	} cpu_first;
+	uint64_t closed_ring[WORKER_CLOSED_SAMPLES];	/* conn_host.closed */
+	uint64_t closed_max;	/* in 60 s: they may be in TIME_WAIT */
 	uint64_t digest;	/* of all decisions, at the end */
 };
 
@@ -96,5 +110,11 @@ void worker_inspect(struct worker *w, const struct load_step *step,
 		    struct inspect_at at, struct outcome *o);
 /* Users of a total that are this thread's. */
 size_t worker_share(const struct worker *w, double total);
+
+/* finish.c: the end of traffic that ends by itself, worker_args.ends. */
+void finish_start(struct worker *w);
+void finish_stop(struct worker *w);
+/* May this user of the closed model begin an iteration? Counts it if so. */
+bool finish_may_begin(struct worker_group *g, uint64_t begun_by_user);
 
 #endif

@@ -260,17 +260,26 @@ void plan_read_times(struct plan *p, struct errs *errs)
 	const struct scenario_section *s =
 		scenario_section(p->sc, "scenario", 0);
 	struct plan_scenario *conf = &p->conf;
+	nsec_t end = 0;
 
 	if (!s)
 		return;
-	if (!scenario_value(s, "duration") && is_drill(p))
+	if (!scenario_value(s, "duration") && is_drill(p)) {
 		scenario_error(s, NULL, errs, "[scenario] needs 'duration', "
 			       "such as 'duration = 18m'");
-	else if (!scenario_value(s, "duration") &&
-		 !plan_is_wrong(p, errs, "load"))
-		conf->duration = load_conf_end(p->load);
+	} else if (!scenario_value(s, "duration") &&
+		   !plan_is_wrong(p, errs, "load")) {
+		end = load_conf_end(p->load);
+		if (end <= 0)
+			scenario_error(scenario_section(p->sc, "load", 0),
+				       "stages", errs, "the load has no end: "
+				       "add a last stage, such as '30s 100', "
+				       "or a [scenario] 'duration'");
+		/* And a second, in which the last of it is written. */
+		conf->duration = end + load_conf_grace(p->load) + NSEC_SEC;
+	}
 	if (!scenario_value(s, "window"))
-		conf->window_to = conf->duration;
+		conf->window_to = end ? end : conf->duration;
 	check_times(conf, s, errs);
 }
 

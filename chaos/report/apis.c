@@ -33,6 +33,8 @@ static void add_counts(json_t *o, const json_t *line)
 	add_to(o, "ok", json_num(line, "ok", 0));
 	add_to(o, "client", json_num(line, "client", 0));
 	add_to(o, "business", json_num(line, "business", 0));
+	add_to(o, "censored", json_num(line, "censored", 0));
+	add_to(o, "saturated", json_num(line, "saturated", 0));
 	json_object_foreach(json_at(line, "failed"), key, v)
 		add_to(failed, key, json_number_value(v));
 }
@@ -143,10 +145,10 @@ static double span_of(const struct facts *f, const char *phase)
 static json_t *one(const struct facts *f, const char *api, const char *phase)
 {
 	double span = span_of(f, phase);
-	json_t *o = json_pack("{s:s,s:s,s:i,s:i,s:{},s:i,s:i}", "name", api,
-			      "phase", phase, "requests", 0, "ok", 0,
-			      "failed", "client", 0, "business", 0);
-	int64_t censored = 0;
+	json_t *o = json_pack("{s:s,s:s,s:i,s:i,s:{},s:i,s:i,s:i,s:i}",
+			      "name", api, "phase", phase, "requests", 0, "ok",
+			      0, "failed", "client", 0, "business", 0,
+			      "censored", 0, "saturated", 0);
 	bool beside = false;
 	char path[96];
 	json_t *line;
@@ -167,10 +169,13 @@ static json_t *one(const struct facts *f, const char *api, const char *phase)
 	json_object_set_new(o, "beside", json_boolean(beside));
 	json_object_set_new(o, "response_ms", times(f, api, phase, "response"));
 	json_object_set_new(o, "service_ms", times(f, api, phase, "service"));
+	/* Its last second's lines may be lost; what the load said is not. */
 	snprintf(path, sizeof(path), "censored/%s", api);
 	if (strcmp(phase, "all") == 0)
-		censored = json_int64(facts_event(f, "load"), path, 0);
-	json_object_set_new(o, "censored", json_integer(censored));
+		add_to(o, "censored",
+		       fmax(json_num(facts_event(f, "load"), path, 0) -
+				    json_num(o, "censored", 0),
+			    0));
 	return o;
 }
 

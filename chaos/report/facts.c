@@ -99,36 +99,38 @@ static void add_interval(struct facts *f, const char *tag, double t,
 	};
 }
 
+/* A line at a time: an hour's log is larger than what is made of it. */
 static void read_hlog(struct facts *f, const char *dir)
 {
+	AUTO_FREE char *path = mem_printf("%s/%s", dir, HLOG_FILE);
 	struct hist *one = hist_new();
+	FILE *log = fopen(path, "re");
 	double start, length;
-	struct buf text;
-	char tag[160];
-	char *line, *end;
-	size_t broken = 0;
+	char tag[160], *line = NULL;
+	size_t size = 0, broken = 0;
+	ssize_t n;
 
-	if (read_file(dir, HLOG_FILE, &text) < 0)
+	if (!log)
 		say_missing(f, " cannot be read", HLOG_FILE);
-	for (line = text.data; line && *line; line = end) {
-		int rc;
+	while (log && (n = getline(&line, &size, log)) > 0) {
+		bool whole = line[n - 1] == '\n';
+		int rc = -EINVAL;
 
-		end = strchr(line, '\n');
-		if (end)
-			*end = '\0';
+		line[n - whole] = '\0';
 		hist_reset(one);
-		rc = end ? hist_log_parse(line, tag, sizeof(tag), &start,
-					  &length, one, NULL)
-			 : -EINVAL;
+		if (whole)
+			rc = hist_log_parse(line, tag, sizeof(tag), &start,
+					    &length, one, NULL);
 		if (rc > 0)
 			add_interval(f, tag, start, one);
 		broken += rc < 0;
-		end = end ? end + 1 : line + strlen(line);
 	}
 	if (broken > 0)
 		say_missing(f, " has lines that are cut or broken", HLOG_FILE);
 	hist_free(one);
-	buf_done(&text);
+	free(line);
+	if (log)
+		fclose(log);
 }
 
 static void read_scenario(struct facts *f, const char *dir,

@@ -405,12 +405,16 @@ static void audit(const json_t *root, FILE *f)
 		return;
 	}
 	fprintf(f,
-		"\naudit: %s; send lag p99 %.2f ms, load thread at most "
-		"%.0f %% of a core, timeline slip p99 %.2f ms\n",
+		"\naudit: %s; send lag p50 %.2f, p99 %.2f, max %.2f ms, load "
+		"thread at most %.0f %% of a core, timeline slip p99 %.2f "
+		"ms\n",
 		json_flag(root, "run/valid", false) ? "clean" : "INVALID",
+		json_num(a, "send_lag_p50_ms", 0),
 		json_num(a, "send_lag_p99_ms", 0),
+		json_num(a, "send_lag_max_ms", 0),
 		json_num(a, "cpu_max_5s", 0) * 100,
 		json_num(a, "slip_p99_ms", 0));
+	text_audit(a, f);
 	if (json_num(a, "loop_blocked", 0) > 0)
 		fprintf(f, "  finding: the controller's loop was held for %.0f "
 			   "ms by '%s'\n",

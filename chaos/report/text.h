@@ -17,6 +17,8 @@ const char *text_count(double n, char *dst);
 /* A part that is an array of sentences, if there are any. */
 void text_list(const json_t *root, FILE *f, const char *part,
 		      const char *title);
+/* text_audit.c; a: load/audit. */
+void text_audit(const json_t *a, FILE *f);
 /* text_load.c: the page of a run of traffic alone. */
 void text_load(const json_t *root, FILE *f);
 

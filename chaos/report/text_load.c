@@ -405,9 +405,11 @@ static void changes(const json_t *root, FILE *f)
 	json_array_foreach(json_at(root, "load/changes"), i, row) {
 		char at[UNITS_TEXT];
 
-		fprintf(f, "  %8s  %s %s\n",
+		fprintf(f, "  %8s  %s %s%s%s\n",
 			text_at(root, json_num(row, "t_s", NAN), at),
-			json_str(row, "what", "?"), json_str(row, "value", ""));
+			json_str(row, "what", "?"), json_str(row, "target", ""),
+			*json_str(row, "target", "") ? " " : "",
+			json_str(row, "value", ""));
 	}
 }
 
@@ -432,7 +434,6 @@ static void limits(const json_t *a, FILE *f)
 static void generator(const json_t *root, FILE *f)
 {
 	const json_t *a = json_at(root, "load/audit");
-	double planned = json_num(a, "open_planned", 0);
 	char n[UNITS_TEXT], m[UNITS_TEXT];
 
 	if (!json_at(a, "send_lag_p99_ms")) {
@@ -452,14 +453,7 @@ static void generator(const json_t *root, FILE *f)
 		text_count(json_num(a, "connects", 0), n),
 		text_count(json_num(a, "users_max", 0), m));
 	limits(a, f);
-	if (planned > 0)
-		fprintf(f, "  arrivals        %s of %s that were planned\n",
-			text_count(json_num(a, "open_achieved", 0), n),
-			text_count(planned, m));
-	if (json_num(a, "dropped", 0) > 0)
-		fprintf(f, "  dropped         %s, as catch_up says: in no "
-			   "time\n",
-			text_count(json_num(a, "dropped", 0), n));
+	text_audit(a, f);
 	if (json_num(total(root, "all"), "censored", 0) > 0)
 		fprintf(f, "  unanswered      %s at the end: in the times, as "
 			   "long as they waited\n",

@@ -120,9 +120,10 @@ json_t *report_changes(const struct facts *f)
 		if (strcmp(json_str(e, "ev", ""), "ctl") == 0)
 			json_array_append_new(
 				array,
-				json_pack("{s:f,s:s,s:s}", "t_s",
+				json_pack("{s:f,s:s,s:s,s:s}", "t_s",
 					  json_num(e, "t", 0), "what",
-					  json_str(e, "what", "?"), "value",
+					  json_str(e, "what", "?"), "target",
+					  json_str(e, "target", ""), "value",
 					  json_str(e, "value", "")));
 	return array;
 }

@@ -49,6 +49,7 @@ struct load_row {
 	uint64_t failed[LOAD_CAUSES];
 	uint64_t censored;	/* unsent or unanswered; in response too */
 	uint64_t checks_ok, checks_failed;
+	uint64_t saturated;	/* times above a histogram's highest */
 	struct hist *response;	/* from intended start; completed here */
 	struct hist *service;	/* from the send */
 };

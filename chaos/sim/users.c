@@ -465,16 +465,18 @@ static void sim_phase(void *load, enum load_phase phase, nsec_t t)
 	s->edge[phase] = t;
 }
 
-static void sim_adjust(void *load, const struct load_adjust *a)
+static int sim_adjust(void *load, const struct load_adjust *a, struct err *err)
 {
 	struct sim_users *s = load;
 
+	(void)err;
 	if (a->what == LOAD_SET_USERS) {
 		s->set = a->value;
 		set_users(s, (size_t)(a->value + 0.5));
 	} else if (a->what == LOAD_SET_RATE) {
 		s->set_rate = a->value;
 	}
+	return 0;
 }
 
 static void add_users_row(const struct sim_users *s, struct load_final *f,

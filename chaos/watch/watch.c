@@ -396,6 +396,7 @@ static void merge_row(struct pending *p, const struct load_row *row)
 	to->censored += row->censored;
 	to->checks_ok += row->checks_ok;
 	to->checks_failed += row->checks_failed;
+	to->saturated += row->saturated;
 	for (int i = 0; i < LOAD_CAUSES; i++)
 		to->failed[i] += row->failed[i];
 	merge_hist(&to->response, row->response);

@@ -143,11 +143,14 @@ static void world_load_phase(void *load, enum load_phase phase, nsec_t t)
 	w->phase = phase;
 }
 
-static void world_load_adjust(void *load, const struct load_adjust *a)
+static int world_load_adjust(void *load, const struct load_adjust *a,
+			     struct err *err)
 {
 	struct world *w = load;
 
+	(void)err;
 	w->adjusted = *a;
+	return 0;
 }
 
 static void world_load_stop(void *load)

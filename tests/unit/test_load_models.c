@@ -119,13 +119,15 @@ static void act_adjust(struct setup *s, void *load, nsec_t now)
 		nsec_t at;
 		struct load_adjust what;
 	} plan[] = {
-		{ 1 * NSEC_SEC, { LOAD_SET_USERS, 60 } },
-		{ 3 * NSEC_SEC, { LOAD_PAUSE, 0 } },
-		{ 5 * NSEC_SEC, { LOAD_RESUME, 0 } },
+		{ 1 * NSEC_SEC, { LOAD_SET_USERS, 60, 0 } },
+		{ 3 * NSEC_SEC, { LOAD_PAUSE, 0, LOAD_ALL_GROUPS } },
+		{ 5 * NSEC_SEC, { LOAD_RESUME, 0, LOAD_ALL_GROUPS } },
 	};
 
 	if (s->acted < 3 && now >= plan[s->acted].at + 200 * NSEC_MS)
-		load_threads.adjust(load, &plan[s->acted++].what);
+		assert_int_equal(load_threads.adjust(
+					 load, &plan[s->acted++].what, NULL),
+				 0);
 }
 
 static void adjusted_while_it_runs(void **state)

@@ -383,7 +383,9 @@ static void users_are_counted_once(void **state)
 /* Every cut, and every byte changed, is an error or a snapshot: no crash. */
 static void broken_snapshots_are_refused(void **state)
 {
-	struct load_row row = { .api = 3, .phase = LOAD_FAULT, .due = 9 };
+	struct load_row row = { .api = 3, .phase = LOAD_FAULT, .due = 9,
+				.censored = 5, .checks_ok = 6,
+				.checks_failed = 7 };
 	struct load_snapshot s = { .thread = 1, .threads = 2, .second = -60,
 				   .users = 150, .rows = &row, .n = 1 };
 	struct load_snapshot got;
@@ -393,6 +395,7 @@ static void broken_snapshots_are_refused(void **state)
 	(void)state;
 	row.response = hist_new();
 	hist_record(row.response, 10 * NSEC_SEC);
+	hist_record(row.response, 2 * HIST_MAX_US * NSEC_US);
 	buf_init(&bytes, 0);
 	load_snapshot_encode(&s, &bytes);
 	assert_int_equal(load_snapshot_decode(&got, bytes.data, bytes.len,
@@ -400,6 +403,10 @@ static void broken_snapshots_are_refused(void **state)
 	assert_int_equal(got.second, -60);
 	assert_true(got.users == 150);
 	assert_int_equal(got.rows[0].due, 9);
+	assert_int_equal(got.rows[0].censored, 5);
+	assert_int_equal(got.rows[0].checks_ok, 6);
+	assert_int_equal(got.rows[0].checks_failed, 7);
+	assert_int_equal(got.rows[0].saturated, 1);
 	load_snapshot_done(&got);
 	for (size_t n = 0; n < bytes.len; n++) {
 		char *copy = mem_alloc(n + 1);

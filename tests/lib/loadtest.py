@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Helpers of the tests of the load engine: a server that counts exactly, and
+the stall test's arithmetic."""
+import math
+from drilltest import *
+
+
+class LogServer:
+    """tests/lib/logserver.c."""
+
+    def __init__(self, build):
+        self.p = subprocess.Popen([os.path.join(build, "logserver")],
+                                  stdout=subprocess.PIPE, text=True)
+        atexit.register(self.p.kill)
+        self.port = int(self.p.stdout.readline())
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def pause(self):
+        self.p.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.p.send_signal(signal.SIGCONT)
+
+    def end(self):
+        """How many requests it had whole, and how many in part."""
+        self.p.send_signal(signal.SIGTERM)
+        words = self.p.communicate(timeout=DEADLINE)[0].split()
+        return int(words[1]), int(words[3])
+
+
+def scenario(url, journey, load, more=""):
+    return f"""[scenario]
+name = NAME
+lead_in = 0s
+[allow]
+hosts = 127.0.0.1
+[target t]
+url = {url}
+{journey}
+{load}
+{more}
+"""
+
+
+def audit(r):
+    return r["load"]["audit"]
+
+
+def row(r, api, phase="all"):
+    return next(a for a in r["load"]["apis"]
+                if a["name"] == api and a["phase"] == phase)
+
+
+JOURNEYS = {
+    "constant": ("[journey a]\nstep = GET /ok as a\n", 1, "even"),
+    "poisson": ("[journey a]\nstep = GET /ok as a\n", 1, "poisson"),
+    # Steps of one arrival: each waits for the one before it, so those that
+    # the stall holds are late once, and the next step of theirs is not.
+    "steps": ("[journey a]\nstep = GET /ok1 as a\nstep = GET /ok2 as b\n"
+              "step = GET /ok3 as c\n", 3, "even"),
+}
+
+
+def stall(g, kind, rate=1000, seconds=10, stopped=2.0):
+    """The server is stopped for 2 s within 10 s.  Whoever comes in those is
+    served at their end: of the first requests 20 % wait, evenly 0 to 2 s, so
+    that p90 is 1.0 s and p99 1.9 s."""
+    text, steps, arrival = JOURNEYS[kind]
+    server = LogServer(g.build)
+    out = g.out()
+    p = g.start("load", g.scenario(scenario(
+        server.url, text,
+        f"[load l]\nmodel = arrivals\narrival = {arrival}\n"
+        f"max_users = {rate * 3}\nstages = 0s {rate}/s, {seconds}s {rate}/s\n"),
+        f"stall-{kind}"), "-q", "--out", out)
+    until(lambda: g.events(out, "milestone"), "T+0")
+    time.sleep(seconds * 0.4)       # the stall's place in the run: any will do
+    server.pause()
+    time.sleep(stopped)             # what is being tested is this span
+    server.resume()
+    code = wait(p)
+    return code, g.report(out), server.end()
