@@ -99,9 +99,12 @@ lint:
 # One text from the tables of the modules; the test func_docs compares it.
 docs: build
 	@$(gameday) list >docs/reference/list.txt
+	@$(gameday) list --reference >docs/reference/faults.md
 
 docs-check: build
 	@$(gameday) list | diff -u docs/reference/list.txt - && \
+		$(gameday) list --reference | \
+		diff -u docs/reference/faults.md - && \
 		echo 'docs/reference is what the tables say'
 
 clean:

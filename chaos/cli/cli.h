@@ -81,6 +81,7 @@ struct cli_run_opts {
 	bool recorded;		/* judge [recorded]: replay */
 	const char *kind;	/* "drill", "load", "simulate" */
 	double threads;		/* of load; 0: chosen */
+	const char *writer;	/* what is printed at the end; NULL: "text" */
 	/* The scenario itself, made of options: there is no file. */
 	const char *text;
 	/* The breaking point; each but find is a key of [search]. */
@@ -99,7 +100,7 @@ int cli_simulate(struct plan *p, const struct cli_run_opts *o);
 /* New run id "20261123-140000-NAME". */
 void cli_run_id(const char *name, char *dst, size_t size);
 /* Reports on a finished (or broken) run directory; the exit code. */
-int cli_report(const char *run_dir, bool json);
+int cli_report(const char *run_dir, bool json, const char *writer);
 /* A run by id or directory; NULL: the latest. Caller frees. NULL: none. */
 char *cli_run_dir(const char *run);
 struct cli_names {

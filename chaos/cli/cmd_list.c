@@ -98,6 +98,58 @@ static void here_engines(void)
 			       text);
 }
 
+/* A | would end the cell. */
+static void print_cell(const char *text)
+{
+	for (; *text; text++)
+		printf(*text == '|' ? "\\|" : "%c", *text);
+}
+
+static void print_row(const struct opt *o)
+{
+	printf("| `%s` | %s | ", o->name, opt_type_name(o->type));
+	if (o->flags & OPT_REQUIRED)
+		printf("required");
+	else if (o->def)
+		printf("`%s`", o->def);
+	printf(" | ");
+	print_cell(o->help);
+	for (size_t i = 0; o->choices && o->choices[i]; i++)
+		printf("%s`%s`", i ? ", " : "; one of ", o->choices[i]);
+	if (o->example)
+		printf(", as in `%s`", o->example);
+	printf(" |\n");
+}
+
+static void print_kind(const struct fault_ops *ops)
+{
+	const struct fault_ops *first = same_keys(ops);
+
+	printf("\n## %s\n\n%s.\n\n", ops->name, ops->summary);
+	if (first != ops) {
+		printf("Its keys are those of `%s`.\n", first->name);
+	} else {
+		printf("| key | type | default | |\n|---|---|---|---|\n");
+		for (const struct opt *o = ops->opts; o && o->name; o++)
+			print_row(o);
+	}
+	printf("\n```ini\n%s```\n", ops->example);
+}
+
+/* docs/reference/faults.md. */
+static void print_reference(void)
+{
+	printf("# Faults\n\nWritten by `gameday list faults --reference` from "
+	       "the drivers' own tables. The keys of every\n`[fault NAME]` "
+	       "are:\n\n| key | type | default | |\n|---|---|---|---|\n");
+	for (const struct opt *o = fault_section.opts; o->name; o++)
+		print_row(o);
+	printf("\nOn the command line: `gameday inject KIND key=value ... "
+	       "--for 30s`.\n");
+	for (size_t i = 0; faults_table[i]; i++)
+		print_kind(faults_table[i]);
+}
+
 static void list_functions(void)
 {
 	for (const struct expr_func *f = expr_funcs; f->name; f++)
@@ -158,14 +210,20 @@ static const struct {
 
 static int list_main(int argc, char **argv)
 {
-	static const struct cli_opt opts[] = {
+	bool reference = false, found = false;
+	struct cli_opt opts[] = {
+		{ "reference", 0, CLI_FLAG, &reference, NULL,
+		  "docs/reference/faults.md" },
 		{ NULL, 0, CLI_FLAG, NULL, NULL, NULL },
 	};
 	int left = cli_options(&cli_cmd_list, opts, argc, argv);
-	bool found = false;
 
 	if (left < 0)
 		return cli_options_exit(left);
+	if (reference) {
+		print_reference();
+		return CLI_HELD;
+	}
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		if (left > 0 && strcmp(parts[i].name, argv[1]) != 0)
 			continue;

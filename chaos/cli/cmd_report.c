@@ -21,7 +21,7 @@ static const struct report_writer *find_writer(const char *name)
 	return NULL;
 }
 
-int cli_report(const char *run_dir, bool json)
+int cli_report(const char *run_dir, bool json, const char *writer)
 {
 	struct report *r = NULL;
 	struct err err = { 0 };
@@ -36,7 +36,7 @@ int cli_report(const char *run_dir, bool json)
 	if (json)
 		print_json(r);
 	else
-		find_writer("text")->write(r, stdout);
+		find_writer(writer ? writer : "text")->write(r, stdout);
 	fflush(stdout);
 	code = report_exit(r);
 	report_free(r);

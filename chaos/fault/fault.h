@@ -168,6 +168,10 @@ void faults_free(struct faults *fs);
  * each into report (may be NULL); errs gets what cannot run.
  */
 void faults_check(struct faults *fs, struct buf *report, struct errs *errs);
+/* All that the faults touch; fn as in their targets(). */
+int faults_targets(const struct faults *fs,
+		   int (*fn)(void *arg, enum allow_type, const char *),
+		   void *arg);
 /* Timeline's calls and undo plan, for --dry-run. After faults_check. */
 void faults_describe(struct faults *fs, struct buf *out);
 /*

@@ -79,6 +79,18 @@ static void check_allowed(const struct fault *f, struct errs *errs)
 		f->ops->targets(f, check_target, &walk);
 }
 
+int faults_targets(const struct faults *fs,
+		   int (*fn)(void *arg, enum allow_type, const char *),
+		   void *arg)
+{
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < fs->args.n; i++)
+		if (fs->v[i].ops->targets)
+			rc = fs->v[i].ops->targets(&fs->v[i], fn, arg);
+	return rc;
+}
+
 /* --- two of one -------------------------------------------------------- */
 
 /* When it is on; false when only the drill will tell. */

@@ -200,6 +200,29 @@ static void conf_check(const struct fault_conf *c, struct errs *errs)
 			       "a kind is no fallback for itself");
 }
 
+/* What is wrong with one key alone was said when the file was read. */
+static void check_together(const struct fault_conf *c, const char *kind,
+			   struct errs *errs)
+{
+	const struct fault_ops *ops = kind ? fault_find(known, kind) : NULL;
+	struct err err = { 0 };
+	struct errs alone;
+	void *opts;
+
+	if (!ops || !ops->valid)
+		return;
+	opts = mem_zalloc(ops->opts_size);
+	errs_init(&alone);
+	opt_defaults(ops->opts, opts);
+	scenario_fill(c->section, ops->opts, opts, &alone);
+	if (!alone.n && ops->valid(ops, opts, &err))
+		scenario_error(c->section, NULL, errs, "fault '%s': %s",
+			       c->name, err.msg);
+	errs_done(&alone);
+	opt_done(ops->opts, opts);
+	mem_free(opts);
+}
+
 void fault_confs_read(const struct scenario *sc, struct fault_conf **ret,
 		      size_t *ret_n, struct errs *errs)
 {
@@ -216,6 +239,8 @@ void fault_confs_read(const struct scenario *sc, struct fault_conf **ret,
 		opt_defaults(conf_opts, &v[i]);
 		scenario_fill(v[i].section, conf_opts, &v[i], errs);
 		conf_check(&v[i], errs);
+		check_together(&v[i], v[i].kind, errs);
+		check_together(&v[i], v[i].fallback, errs);
 	}
 	*ret = v;
 	*ret_n = n;

@@ -74,9 +74,6 @@ static void make_mark(char dst[64], const char *run, const char *name)
 static void choice_init(struct fault_choice *c, const struct fault_ops *ops,
 			const struct scenario_section *s, struct errs *errs)
 {
-	size_t before = errs->n;
-	struct err err = { 0 };
-
 	c->ops = ops;
 	if (!ops)
 		return;
@@ -85,9 +82,6 @@ static void choice_init(struct fault_choice *c, const struct fault_ops *ops,
 		return;
 	opt_defaults(ops->opts, c->opts);
 	scenario_fill(s, ops->opts, c->opts, errs);
-	if (errs->n == before && ops->valid && ops->valid(ops, c->opts, &err))
-		scenario_error(s, NULL, errs, "fault '%s': %s", s->arg,
-			       err.msg);
 }
 
 static void choice_done(struct fault_choice *c)

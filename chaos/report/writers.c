@@ -21,6 +21,7 @@ static const struct report_writer json_writer = {
 const struct report_writer *const report_writer_table[] = {
 	&report_writer_csv,
 	&report_writer_csv_series,
+	&report_writer_faults,
 	&json_writer,
 	&report_writer_junit,
 	&report_writer_md,

@@ -177,6 +177,27 @@ static int find(const struct process_conf *c, const struct fault_env *env,
 	return rc;
 }
 
+/* Who listens there now; prepare looks again, and checks again. */
+static int port_targets(const struct fault *f,
+			int (*fn)(void *arg, enum allow_type, const char *),
+			void *arg)
+{
+	struct find_by by = { .pid = 0 };
+	struct found found;
+	char pid[24];
+	int rc = 0;
+
+	if (find_port(fault_opts(f), fault_env(f), &by.port, NULL) ||
+	    find_processes(&by, &found, NULL))
+		return 0;
+	for (size_t i = 0; !rc && i < found.n; i++) {
+		snprintf(pid, sizeof(pid), "%d", (int)found.v[i].pid);
+		rc = fn(arg, ALLOW_PROCESS, pid);
+	}
+	found_done(&found);
+	return rc;
+}
+
 static int targets(const struct fault *f,
 		   int (*fn)(void *arg, enum allow_type, const char *),
 		   void *arg)
@@ -191,7 +212,7 @@ static int targets(const struct fault *f,
 		return fn(arg, ALLOW_PROCESS, c->name);
 	if (c->unit)
 		return fn(arg, ALLOW_UNIT, c->unit);
-	return 0;	/* of a port: each pid, when it is known */
+	return port_targets(f, fn, arg);
 }
 
 static int claims(const struct fault *f, char *dst, size_t size)

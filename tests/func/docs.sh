@@ -7,3 +7,7 @@ if ! "$gameday" list | diff -u docs/reference/list.txt -; then
 	echo "FAIL: docs/reference/list.txt is stale: make docs"
 	exit 1
 fi
+if ! "$gameday" list --reference | diff -u docs/reference/faults.md -; then
+	echo "FAIL: docs/reference/faults.md is stale: make docs"
+	exit 1
+fi
