@@ -14,6 +14,7 @@ extern const struct toxic_driver link_bandwidth, link_blackhole,
 	link_slow_connect, link_timeout;
 extern const struct fault_ops cgroup_cpu, cgroup_freeze, cgroup_io,
 	cgroup_memory;
+extern const struct fault_ops host_cpu, host_disk, host_memory;
 extern const struct fault_ops net_corrupt, net_delay, net_duplicate, net_loss,
 	net_netem, net_rate, net_reorder;
 extern const struct fault_ops partition;

@@ -20,7 +20,7 @@ build_packages="gcc libc6-dev make cmake ninja-build pkg-config
 	libjansson-dev libmicrohttpd-dev zlib1g-dev libinih-dev libnl-3-dev
 	libnl-route-3-dev libnftables-dev libpcre2-dev librdkafka-dev libpq-dev
 	libhiredis-dev libcurl4-openssl-dev libssl-dev libcmocka-dev"
-run_packages="redis-server postgresql iproute2 procps"
+run_packages="redis-server postgresql iproute2 procps stress-ng"
 test_packages="python3 python3-prometheus-client curl user-mode-linux nginx-light openssl
 	haproxy wrk"
 java_packages="openjdk-17-jre-headless maven"
@@ -45,6 +45,7 @@ provided() {
 	iproute2) have ip && have tc ;;
 	procps) have ps ;;
 	redis-server) have redis-server ;;
+	stress-ng) have stress-ng ;;
 	postgresql) have postgres || compgen -G "/usr/lib/postgresql/*/bin/postgres" >/dev/null ;;
 	openjdk-17-jre-headless) have java || [ -x "${JAVA_HOME:-/nowhere}/bin/java" ] ;;
 	maven) have mvn ;;

@@ -111,6 +111,7 @@ void *fault_state(struct fault *f);		/* zeroed at the start */
 const struct fault_env *fault_env(const struct fault *f);
 const struct fault_ops *fault_driver(const struct fault *f);	/* taken */
 const struct fault_conf *fault_conf(const struct fault *f);
+const char *fault_out_dir(const struct fault *f);	/* or NULL */
 const char *fault_mark(const struct fault *f);	/* "gd-RUN-NAME" */
 void fault_completed(struct fault *f, int code, const char *why);
 void fault_measured(struct fault *f, json_t *asked, json_t *achieved);

@@ -42,6 +42,11 @@ const struct fault_conf *fault_conf(const struct fault *f)
 	return f->conf;
 }
 
+const char *fault_out_dir(const struct fault *f)
+{
+	return f->set->args.run_dir;
+}
+
 const char *fault_mark(const struct fault *f)
 {
 	return f->mark;
