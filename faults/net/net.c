@@ -106,17 +106,17 @@ static int render(const struct qdisc_place *place, bool replace,
 static int send_all(struct rtnl *r, const struct step *v, size_t n,
 		    struct err *err)
 {
-	for (size_t i = 0; i < n; i++) {
-		int rc = rtnl_send(r, v[i].msg);
+	struct nl_msg *msgs[STEPS];
+	size_t at;
+	int rc;
 
-		if (rc == -ENOENT || rc == -EOPNOTSUPP)
-			return err_set(err, rc, "this kernel has no %s",
-				       v[i].module);
-		if (rc)
-			return err_set(err, rc, "%s on '%s': %s", v[i].name,
-				       r->dev, strerror(-rc));
-	}
-	return 0;
+	for (size_t i = 0; i < n; i++)
+		msgs[i] = v[i].msg;
+	rc = rtnl_send_all(r, msgs, n, &at);
+	if (rc == -ENOENT || rc == -EOPNOTSUPP)
+		return err_set(err, rc, "this kernel has no %s", v[at].module);
+	return rc ? err_set(err, rc, "%s on '%s': %s", v[at].name, r->dev,
+			    strerror(-rc)) : 0;
 }
 
 static void free_all(struct step *v, size_t *n)

@@ -23,6 +23,9 @@
 /* A distribution's table is 8 KB. */
 enum { RTNL_MSG = 12 * 1024 };
 
+/* Not of libnl's, which counts those that it expects. */
+enum { BATCH_SEQ = 0x67640000 };
+
 void rtnl_netns_path(const char *netns, char dst[RTNL_NETNS])
 {
 	if (!netns || !*netns)
@@ -162,6 +165,81 @@ int rtnl_send(struct rtnl *r, struct nl_msg *msg)
 	if (r->error)
 		return r->error;
 	return rc < 0 ? -EPROTO : 0;
+}
+
+/* Each is answered if it fails, and the last one anyway. */
+static size_t pack(struct nl_msg *const *msgs, size_t n, uint32_t seq,
+		   char *dst, size_t size)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct nlmsghdr *from = nlmsg_hdr(msgs[i]);
+		struct nlmsghdr head = *from;
+
+		if (len + NLMSG_ALIGN(head.nlmsg_len) > size)
+			return 0;
+		head.nlmsg_flags |= NLM_F_REQUEST;
+		if (i == n - 1)
+			head.nlmsg_flags |= NLM_F_ACK;
+		head.nlmsg_seq = seq + (uint32_t)i;
+		head.nlmsg_pid = 0;
+		memcpy(dst + len, from, head.nlmsg_len);
+		memcpy(dst + len, &head, sizeof(head));
+		len += NLMSG_ALIGN(head.nlmsg_len);
+	}
+	return len;
+}
+
+/* Until the last is answered. */
+static int answers(struct rtnl *r, uint32_t seq, size_t n, size_t *ret_at)
+{
+	_Alignas(struct nlmsghdr) char in[16384];
+	int first = 0;
+
+	for (;;) {
+		struct nlmsghdr *h = (struct nlmsghdr *)(void *)in;
+		ssize_t got = recv(nl_socket_get_fd(r->sock), in, sizeof(in),
+				   0);
+
+		if (got < 0 && errno != EINTR)
+			return -errno;
+		for (; got > 0 && nlmsg_ok(h, (int)got);) {
+			const struct nlmsgerr *e = nlmsg_data(h);
+			size_t at = h->nlmsg_seq - seq;
+			int left = (int)got;
+
+			if (h->nlmsg_type == NLMSG_ERROR && at < n) {
+				if (e->error && !first) {
+					first = e->error;
+					*ret_at = at;
+				}
+				if (at == n - 1)
+					return first;
+			}
+			h = nlmsg_next(h, &left);
+			got = left;
+		}
+	}
+}
+
+int rtnl_send_all(struct rtnl *r, struct nl_msg *const *msgs, size_t n,
+		  size_t *ret_at)
+{
+	const size_t size = 64 * 1024;
+	char *buf = mem_alloc(size);
+	const uint32_t seq = BATCH_SEQ;
+	size_t len;
+	int rc = 0;
+
+	*ret_at = 0;
+	len = pack(msgs, n, seq, buf, size);
+	if (!len)
+		rc = -EMSGSIZE;
+	else if (send(nl_socket_get_fd(r->sock), buf, len, 0) < 0)
+		rc = -errno;
+	mem_free(buf);
+	return rc ? rc : answers(r, seq, n, ret_at);
 }
 
 struct dump_walk {

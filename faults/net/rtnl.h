@@ -32,6 +32,12 @@ int rtnl_open(struct rtnl *r, const char *netns, const char *dev,
 void rtnl_close(struct rtnl *r);		/* zeroed is fine */
 /* Sends one message, which stays the caller's, and waits for its verdict. */
 int rtnl_send(struct rtnl *r, struct nl_msg *msg) MUST_CHECK;
+/*
+ * All of them by one system call, in their order; the first that failed into
+ * *ret_at.  Those behind it have been tried too.
+ */
+int rtnl_send_all(struct rtnl *r, struct nl_msg *const *msgs, size_t n,
+		  size_t *ret_at) MUST_CHECK;
 /* Each message of a dump. */
 int rtnl_dump(struct rtnl *r, int type,
 	      void (*fn)(void *arg, struct nlmsghdr *h), void *arg) MUST_CHECK;
