@@ -49,7 +49,7 @@ static struct run *run_new(void)
 	return r;
 }
 
-static int run_free(struct run *r)
+static inline int run_free(struct run *r)
 {
 	char command[96];
 
@@ -135,7 +135,8 @@ static void make_faults(struct run *r, const char *run, double speed)
 		fail_msg("%s", r->errs.v[0].msg);
 }
 
-static void turn_until_state(struct run *r, size_t i, enum fault_state want)
+static inline void turn_until_state(struct run *r, size_t i,
+				    enum fault_state want)
 {
 	nsec_t end = clock_mono() + 5 * NSEC_SEC;
 
@@ -146,7 +147,7 @@ static void turn_until_state(struct run *r, size_t i, enum fault_state want)
 			 fault_state_name(faults_state(r->fs, i)), r->why);
 }
 
-static void end_run(struct run *r)
+static inline void end_run(struct run *r)
 {
 	nsec_t end = clock_mono() + 5 * NSEC_SEC;
 
@@ -158,7 +159,7 @@ static void end_run(struct run *r)
 	faults_release(r->fs);
 }
 
-static void arm(struct run *r)
+static inline void arm(struct run *r)
 {
 	struct err err = { 0 };
 
