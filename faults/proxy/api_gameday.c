@@ -96,15 +96,7 @@ static struct toxic *find_pool(struct api_call *call, struct link **ret_link)
 
 static json_t *pool_json(struct link *l)
 {
-	struct gate_stats gate;
-
-	gate_stats(&l->gate, clock_mono(), &gate);
-	return json_pack("{s:I, s:I, s:I, s:I, s:f}", "size",
-			 (json_int_t)gate.size, "active",
-			 (json_int_t)gate.in_flight, "waiting",
-			 (json_int_t)gate.waiting, "max_active",
-			 (json_int_t)gate.max_active, "longest_wait_ms",
-			 (double)gate.longest / (double)NSEC_MS);
+	return gate_pool(&l->gate, clock_mono());
 }
 
 static int get_pool(struct api_call *call)
@@ -125,7 +117,7 @@ static int post_pool(struct api_call *call)
 
 	if (!t)
 		return 404;
-	if (size < 1)
+	if (size < 1 || size != (double)(int64_t)size)
 		return api_error(call, 400, "missing required field: size");
 	if (toxic_change(t, "size", size, &changed, &call->err) < 0)
 		return 400;

@@ -256,6 +256,47 @@ static json_t *gate_phases(const struct gate *gate)
 	return phases;
 }
 
+/* Upper bounds in ms, and how many waited at most that long. */
+static json_t *gate_buckets(const struct hist *h)
+{
+	static const int bounds[] = {1,	  2,   5,   10,	  20,	50,   100,
+				     200, 500, 1000, 2000, 5000, 10000};
+	json_t *all = json_array();
+
+	for (size_t i = 0; i < sizeof(bounds) / sizeof(*bounds); i++)
+		json_array_append_new(
+			all,
+			json_pack("[i, I]", bounds[i],
+				  (json_int_t)(h ? hist_count_upto(
+							   h, bounds[i] *
+								      NSEC_MS)
+						 : 0)));
+	json_array_append_new(
+		all, json_pack("[n, I]", (json_int_t)(h ? hist_count(h) : 0)));
+	return all;
+}
+
+json_t *gate_pool(struct gate *gate, nsec_t now)
+{
+	pthread_mutex_lock(&gate->lock);
+	const struct hist *h = gate->wait;
+	json_t *json = json_pack(
+		"{s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:I, s:f, s:f, s:o}",
+		"size", (json_int_t)gate->limit.size, "active",
+		(json_int_t)gate->in_flight, "waiting",
+		(json_int_t)gate->waiting, "max_active",
+		(json_int_t)gate->max_active, "longest_wait_ms",
+		gate_ms(gate_longest(gate, now)), "waits",
+		(json_int_t)gate->waits, "refused", (json_int_t)gate->refused,
+		"left", (json_int_t)gate->left, "wait_p50_ms",
+		h ? gate_ms(hist_percentile(h, 50)) : 0.0, "wait_p99_ms",
+		h ? gate_ms(hist_percentile(h, 99)) : 0.0, "wait_histogram",
+		gate_buckets(h));
+
+	pthread_mutex_unlock(&gate->lock);
+	return json;
+}
+
 json_t *gate_achieved(struct gate *gate, nsec_t now)
 {
 	pthread_mutex_lock(&gate->lock);

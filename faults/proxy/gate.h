@@ -98,6 +98,12 @@ void gate_limit(struct gate *gate, const struct gate_limit *limit, bool fresh,
 		nsec_t now);
 nsec_t gate_timeout(struct gate *gate); /* of the limit; 0: none */
 void gate_stats(struct gate *gate, nsec_t now, struct gate_stats *ret);
+/*
+ * As SHOW POOLS: size, active, waiting, max_active, longest_wait_ms; waits,
+ * refused and left since the limit was put on, and how long the waits were:
+ * wait_histogram is [[ms, how many at most that long], …, [null, all]].
+ */
+json_t *gate_pool(struct gate *gate, nsec_t now);
 /* {"max_in_flight","waits","wait_ms":{…},"refused","phases":[…]} */
 json_t *gate_achieved(struct gate *gate, nsec_t now);
 

@@ -236,7 +236,8 @@ def report(rows, late, kinds, args):
 
     out = [f"{datetime.date.today()}, {os.uname().release}, "
            f"{os.cpu_count()} cores: the proxy on one, nginx and wrk on the "
-           f"other; medians of {args.rounds} rounds of {args.seconds} s.", ""]
+           f"other; medians of {args.rounds} rounds of {args.seconds} s; load "
+           f"average {os.getloadavg()[0]:.1f}.", ""]
     head = ["", *names] + [f"gameday / {n}" for n in names[1:]]
     out += ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
 

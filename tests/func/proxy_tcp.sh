@@ -141,6 +141,26 @@ check("removal wakes everyone", read_n(sixth, 1) == b"6")
 for s in held[1:] + [fourth, fifth, sixth]:
     s.close()
 
+# A ramp of the pool drops nobody
+p.toxic("echo", "pool_limit", {"size": 1}, ramp={
+    "attribute": "size", "to": 5, "over": 300})
+ramped = [connect(p.link("echo")) for _ in range(6)]
+for s in ramped:
+    s.sendall(b"r")
+check("a ramp from 1 to 5 lets five in, one by one",
+      all(read_n(s, 1) == b"r" for s in ramped[:5]))
+pool = p.get("/gameday/links/echo/pool")
+check("the pool as SHOW POOLS has it", pool["size"] == pool["active"] == 5 and
+      pool["waiting"] == 1 and pool["waits"] == 4 and
+      pool["wait_histogram"][-1] == [None, 4] and
+      pool["wait_p99_ms"] <= pool["longest_wait_ms"] + 1, pool)
+ramped[0].close()
+check("… and the sixth when one goes", read_n(ramped[5], 1) == b"r")
+for s in ramped:
+    s.close()
+until(lambda: p.stats("echo")["connections"] == 0, "all have gone")
+p.call("DELETE", "/proxies/echo/toxics/pool_limit_downstream")
+
 # Acquire timeout and full queue
 p.toxic("echo", "pool_limit", {"size": 1, "queue": 1, "timeout": 100})
 first = connect(p.link("echo"))
