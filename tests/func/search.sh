@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 180
+# timeout: 300
 # The record's load test, its retest and the search for the breaking point in
 # virtual time, with the figures of docs/incident.md; the mistakes one can make
 # with --find; the ready scenarios.
