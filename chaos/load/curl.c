@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* libcurl as a load engine: a user's exchanges, and what became of them. */
 #include <errno.h>
+#include <malloc.h>
 #include <openssl/crypto.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -10,7 +11,11 @@
 #include "chaos/base/mem.h"
 #include "chaos/load/curl_lane.h"
 
-enum { BODY_POOLED = 65536 };	/* more is given back between exchanges */
+enum {
+	BODY_POOLED = 65536,	/* more is given back between exchanges */
+	HEAP_KEPT = 16 << 20,
+	HEAP_STEP = 1 << 20,
+};
 
 static int curl_probe(char *ret, size_t size, struct err *err)
 {
@@ -386,8 +391,19 @@ static void curl_host_done(struct conn_host *h)
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
+/*
+ * Each request has libcurl and OpenSSL take and give back buffers of 16 KiB,
+ * mostly at the heap's end: it must not be cut off and grown again each time.
+ */
+static void heap_keep(void)
+{
+	mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
+	mallopt(M_TOP_PAD, HEAP_STEP);
+}
+
 static void global_init(void)
 {
+	heap_keep();
 	curl_global_init(CURL_GLOBAL_ALL);
 }
 

@@ -8,6 +8,7 @@
 #include "chaos/load/curl.h"
 
 static const long REACH_MS = 3000;	/* real */
+static const long UPLOAD_BUFFER = 16384;	/* libcurl's least */
 
 static const long versions[] = {
 	[TARGET_HTTP1] = CURL_HTTP_VERSION_1_1,
@@ -76,7 +77,7 @@ static CURLcode ssl_ctx_ready(CURL *easy, void *ssl_ctx, void *arg)
 
 	(void)easy;
 	if (tls_apply(t->tls, ssl_ctx,
-		      t->http_version == CURL_HTTP_VERSION_2TLS))
+		      t->http_version == CURL_HTTP_VERSION_2TLS, t->verify))
 		return CURLE_OK;
 	return CURLE_SSL_CERTPROBLEM;
 }
@@ -101,6 +102,8 @@ bool curl_target_apply(const struct curl_target *t, CURL *easy)
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(easy, CURLOPT_URL, t->url);
 	curl_easy_setopt(easy, CURLOPT_CONNECT_TO, t->connect_to);
+	/* Allocated anew for each request, whatever its size. */
+	curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER);
 	curl_easy_setopt(easy, CURLOPT_PIPEWAIT, (long)(t->streams > 1));
 	if (t->tls)
 		rc = tls_set(t, easy);

@@ -19,8 +19,11 @@ struct tls;
 int tls_load(const char *ca, const char *cert, const char *key,
 	     struct tls **ret, const char **ret_at, struct err *err) MUST_CHECK;
 void tls_free(struct tls *t);	/* NULL is fine */
-/* ssl_ctx: an OpenSSL SSL_CTX. False: it would not take them. */
-bool tls_apply(const struct tls *t, void *ssl_ctx, bool http2);
+/*
+ * ssl_ctx: an OpenSSL SSL_CTX.  verify false: whoever answers is trusted, and
+ * nobody looks.  False: it would not take them.
+ */
+bool tls_apply(const struct tls *t, void *ssl_ctx, bool http2, bool verify);
 /* *ret will say whether a handshake of ssl_ctx chose HTTP/2; it outlives it. */
 void tls_watch_http2(void *ssl_ctx, bool *ret);
 
