@@ -76,13 +76,13 @@ bench: setup build
 fuzz:
 	@SECONDS_WANTED=$(or $(SECONDS),60) T='$(T)' bash tests/fuzz/run.sh
 
-# ROUNDS=3; what it prints goes into docs/benchmarks.md too.
+# ROUNDS=3 REALTIME=1; what it prints goes into docs/benchmarks.md too.
 bench-load: setup build
 	@bash tests/bench/peers.sh
 	@python3 tests/bench/load.py $(build) --rounds $(or $(ROUNDS),3) \
 		--write docs/benchmarks.md
 	@python3 tests/bench/load_tls.py $(build) --rounds $(or $(ROUNDS),3) \
-		--write docs/benchmarks.md
+		$(if $(REALTIME),--realtime) --write docs/benchmarks.md
 
 kill: setup build
 	@python3 tests/kill/kill.py $(build) $(N)
