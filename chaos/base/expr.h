@@ -5,14 +5,16 @@
  *	expr  := or [for T] [within T | by T]
  *	or    := and { "or" and }
  *	and   := cmp { "and" cmp }
- *	cmp   := sum op sum		op: > >= < <= = !=
+ *	cmp   := sum op sum | absent(args)	op: > >= < <= = !=
  *	sum   := prod { (+|-) prod }
  *	prod  := atom { (*|/) atom }
  *	atom  := number[unit] | f(args) | gauge.name | (or) | (sum)
  *
  * Units: those of base/units; a duration counts in seconds, a share in parts
  * of one, a rate per second.  f: errors, failed, throughput, offered, client
- * (the share that a 400 or 422 answered), checks, rate, latency.pNN, baseline.
+ * (the share that a 400 or 422 answered), checks, rate, latency.pNN, baseline,
+ * delta and deriv (Prometheus' own, of a gauge), burn (how fast the error
+ * budget is used).  absent(gauge.name) is a condition by itself.
  * Scopes: an API, tag:NAME (a set of them), all, each (true for every API).
  * No data is unknown; unknown is never true (Kleene's three values).
  */
@@ -52,6 +54,7 @@ struct expr_func {
 	const char *name;	/* "x.p*": x.p and a percentile's digits */
 	int min_args, max_args;	/* with parentheses */
 	bool bare;		/* may stand alone: all, the default window */
+	bool truth;		/* a condition: its value is 0 or 1 */
 	const char *usage;	/* "errors(SCOPE, WINDOW)" */
 };
 extern const struct expr_func expr_funcs[];

@@ -6,16 +6,20 @@
 #include "chaos/base/expr_impl.h"
 
 const struct expr_func expr_funcs[] = {
-	{ "baseline", 1, 1, false, "baseline(GAUGE or FUNCTION)" },
-	{ "checks", 1, 2, true, "checks(SCOPE, WINDOW)" },
-	{ "client", 1, 2, true, "client(SCOPE, WINDOW)" },
-	{ "errors", 1, 2, true, "errors(SCOPE, WINDOW)" },
-	{ "failed", 1, 3, true, "failed(SCOPE, WINDOW, CAUSE)" },
-	{ "latency.p*", 1, 2, true, "latency.pNN(SCOPE, WINDOW)" },
-	{ "offered", 1, 2, true, "offered(SCOPE, WINDOW)" },
-	{ "rate", 1, 2, false, "rate(GAUGE, WINDOW)" },
-	{ "throughput", 1, 2, true, "throughput(SCOPE, WINDOW)" },
-	{ NULL, 0, 0, false, NULL },
+	{ "absent", 1, 2, false, true, "absent(GAUGE, WINDOW)" },
+	{ "baseline", 1, 1, false, false, "baseline(GAUGE or FUNCTION)" },
+	{ "burn", 1, 2, false, false, "burn(SCOPE, WINDOW)" },
+	{ "checks", 1, 2, true, false, "checks(SCOPE, WINDOW)" },
+	{ "client", 1, 2, true, false, "client(SCOPE, WINDOW)" },
+	{ "delta", 1, 2, false, false, "delta(GAUGE, WINDOW)" },
+	{ "deriv", 1, 2, false, false, "deriv(GAUGE, WINDOW)" },
+	{ "errors", 1, 2, true, false, "errors(SCOPE, WINDOW)" },
+	{ "failed", 1, 3, true, false, "failed(SCOPE, WINDOW, CAUSE)" },
+	{ "latency.p*", 1, 2, true, false, "latency.pNN(SCOPE, WINDOW)" },
+	{ "offered", 1, 2, true, false, "offered(SCOPE, WINDOW)" },
+	{ "rate", 1, 2, false, false, "rate(GAUGE, WINDOW)" },
+	{ "throughput", 1, 2, true, false, "throughput(SCOPE, WINDOW)" },
+	{ NULL, 0, 0, false, false, NULL },
 };
 
 /* "latency.p95": the prefix and 1 to 4 digits, not all zero. */

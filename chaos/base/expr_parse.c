@@ -252,7 +252,7 @@ static int fail_unknown_func(struct parse *p, struct word w)
 			    "(did you mean '%s'?)", word, near);
 	return fail(p, w.s, "unknown function '%s' (there are errors, failed, "
 		    "throughput, offered, client, checks, rate, latency.pNN, "
-		    "baseline)",
+		    "baseline, absent, delta, deriv, burn)",
 		    word);
 }
 
@@ -309,11 +309,17 @@ static int parse_ref(struct parse *p, struct expr_ref *ref);
 /* baseline(X): X's own fields, with its function moved to inner. */
 static int parse_baseline(struct parse *p, struct expr_ref *ref)
 {
+	const struct expr_func *f;
+	struct word w;
 	int rc;
 
 	skip_space(p);
-	if (word_is(peek_word(p), "baseline"))
+	w = peek_word(p);
+	f = expr_func_find(w.s, w.len);
+	if (word_is(w, "baseline"))
 		return fail(p, p->p, "a baseline has no baseline");
+	if (f && (f->truth || word_is(w, "burn")))
+		return fail(p, p->p, "'%s' has no baseline", f->name);
 	rc = parse_ref(p, ref);
 	ref->inner = ref->func;
 	ref->func = mem_strdup("baseline");
@@ -367,18 +373,29 @@ static void ref_done(struct expr_ref *ref)
 		mem_free((void *)(uintptr_t)own[i]);
 }
 
+/* A function that is a condition: "its value is not 0". */
+static int node_is_true(struct parse *p, int ref)
+{
+	int zero = node_new(p, EXPR_KIND_NUM, -1, -1);
+
+	return zero < 0 ? zero : node_new(p, EXPR_KIND_NE, ref, zero);
+}
+
 static int parse_ref_node(struct parse *p)
 {
 	struct expr_ref ref = { 0 };
+	const struct expr_func *f;
 	int node = -1;
 
 	if (!parse_ref(p, &ref))
 		node = node_new(p, EXPR_KIND_REF, -1, -1);
-	if (node < 0)
+	if (node < 0) {
 		ref_done(&ref);
-	else
-		p->e->nodes[node].ref = ref;
-	return node;
+		return node;
+	}
+	p->e->nodes[node].ref = ref;
+	f = ref.func ? expr_func_find(ref.func, (int)strlen(ref.func)) : NULL;
+	return f && f->truth ? node_is_true(p, node) : node;
 }
 
 static int parse_level(struct parse *p, int level);

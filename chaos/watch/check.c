@@ -10,6 +10,7 @@
 #include "chaos/base/mem.h"
 #include "chaos/base/units.h"
 #include "chaos/watch/conf.h"
+#include "chaos/watch/gauges.h"
 #include "chaos/watch/scope.h"
 #include "chaos/watch/windows.h"
 
@@ -17,6 +18,7 @@ enum { CHECK_NAMES_MAX = 512 };
 
 struct ref_check {
 	const struct load_scopes *scopes;
+	const struct watch_slo *slo;
 	const char *names[CHECK_NAMES_MAX];	/* gauges; owned */
 	size_t n;
 	struct err *err;
@@ -142,12 +144,34 @@ static int check_traffic(const struct ref_check *c, const struct expr_ref *ref,
 				    : WINDOWS_LATENCY_SECONDS);
 }
 
+/* Its windows are as long as the [slo] period, far beyond the drill. */
+static int check_burn(const struct ref_check *c, const struct expr_ref *ref)
+{
+	uint64_t set;
+
+	if (!strcmp(ref->arg, "each") || scope_find(c->scopes, ref->arg, &set))
+		return unknown_scope(c, ref->arg);
+	if (!ref->window)
+		return err_set(c->err, -EINVAL,
+			       "burn() needs a window: burn(%s, 1h)", ref->arg);
+	if (c->slo->availability <= 0 || c->slo->availability >= 1)
+		return err_set(c->err, -EINVAL,
+			       "burn() needs [slo] availability, whose budget "
+			       "it is (99.9%%)");
+	return ref->window <= c->slo->period
+		       ? 0
+		       : err_set(c->err, -EINVAL, "the window of burn() is "
+				 "longer than [slo] period");
+}
+
 static int check_ref(void *arg, const struct expr_ref *ref)
 {
 	const struct ref_check *c = arg;
 
-	if (!ref->func || !strcmp(ref->func, "rate"))
+	if (!ref->func || gauges_is_func(ref->func))
 		return check_gauge(c, ref->arg);
+	if (!strcmp(ref->func, "burn"))
+		return check_burn(c, ref);
 	if (strcmp(ref->func, "baseline"))
 		return check_traffic(c, ref, ref->func);
 	return ref->inner ? check_traffic(c, ref, ref->inner)
@@ -159,7 +183,8 @@ int watch_check_expr(const struct watch_conf *conf,
 		     const char *const *extra, const struct expr *e,
 		     struct err *err)
 {
-	struct ref_check c = { .scopes = scopes, .err = err };
+	struct ref_check c = { .scopes = scopes, .slo = &conf->slo,
+			       .err = err };
 	int rc;
 
 	add_names(&c, conf, extra);

@@ -96,32 +96,6 @@ const struct section_spec watch_probe_section = {
 	.more = probe_more, .summary = "a source of gauges",
 };
 
-#define DETECT(field) offsetof(struct detector_conf, field)
-
-static const struct opt detect_opts[] = {
-	{ .name = "for", .type = OPT_DURATION, .off = DETECT(pending_for),
-	  .flags = OPT_NONNEG,
-	  .help = "how long it must hold before the alert fires",
-	  .example = "45s" },
-	{ .name = "keep_firing_for", .type = OPT_DURATION,
-	  .off = DETECT(keep_firing_for), .flags = OPT_NONNEG,
-	  .help = "how long the alert goes on when it holds no more",
-	  .example = "30s" },
-	{ .name = "severity", .type = OPT_STR, .off = DETECT(severity),
-	  .def = "warning", .help = "a word; see [detection]",
-	  .example = "critical" },
-	{ .name = "when", .type = OPT_EXPR, .off = DETECT(when),
-	  .flags = OPT_REQUIRED, .help = "the condition",
-	  .example = "errors(coupon, 10s) > 50%" },
-	OPT_END
-};
-
-const struct section_spec watch_detect_section = {
-	.name = "detect", .arg = "NAME", .many = true, .opts = detect_opts,
-	.size = sizeof(struct detector_conf),
-	.summary = "an alert of gameday's own, as Prometheus would have it",
-};
-
 struct detection {
 	char *severity;
 };
@@ -177,22 +151,6 @@ static void read_slo(struct watch_conf *c, const struct scenario *sc,
 		else if (slo_target_parse(c->slo.latency.v[i], &target, &err))
 			errs_add(errs, s->file, c->slo.latency.lines[i], "%s",
 				 err.msg);
-}
-
-static void read_detectors(struct watch_conf *c, const struct scenario *sc,
-			   struct errs *errs)
-{
-	size_t n = scenario_count(sc, "detect");
-
-	c->detectors = mem_calloc(n, sizeof(*c->detectors));
-	c->detector_sections = mem_calloc(n, sizeof(*c->detector_sections));
-	for (size_t i = 0; i < n; i++, c->n_detectors++) {
-		c->detector_sections[i] = scenario_section(sc, "detect", i);
-		scenario_fill(c->detector_sections[i], detect_opts,
-			      &c->detectors[i], errs);
-		c->detectors[i].name =
-			mem_strdup(c->detector_sections[i]->arg);
-	}
 }
 
 static void read_probe(struct probe_conf *probe,
@@ -254,7 +212,7 @@ void watch_conf_read(const struct scenario *sc, struct watch_conf **ret,
 
 	*ret = c;
 	read_slo(c, sc, errs);
-	read_detectors(c, sc, errs);
+	watch_conf_read_detectors(c, sc, errs);
 	read_probes(c, sc, errs);
 	watch_conf_read_thresholds(c, sc, errs);
 	read_scalars(c, sc, errs);
@@ -265,18 +223,13 @@ void watch_conf_free(struct watch_conf *c)
 	if (!c)
 		return;
 	opt_done(slo_opts, &c->slo);
-	for (size_t i = 0; i < c->n_detectors; i++) {
-		opt_done(detect_opts, &c->detectors[i]);
-		mem_free(c->detectors[i].name);
-	}
+	watch_conf_free_detectors(c);
 	for (size_t i = 0; i < c->n_probes; i++) {
 		if (c->probes[i].opts)
 			opt_done(c->probes[i].ops->opts, c->probes[i].opts);
 		mem_free(c->probes[i].opts);
 		mem_free(c->probes[i].name);
 	}
-	mem_free(c->detectors);
-	mem_free(c->detector_sections);
 	watch_conf_free_thresholds(c);
 	mem_free(c->probes);
 	mem_free(c->severity);

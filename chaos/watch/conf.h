@@ -21,6 +21,11 @@ struct watch_conf {
 	nsec_t stable_for;
 };
 
+/* conf_detect.c */
+void watch_conf_read_detectors(struct watch_conf *c, const struct scenario *sc,
+			       struct errs *errs);
+void watch_conf_free_detectors(struct watch_conf *c);
+
 /* conf_threshold.c */
 void watch_conf_read_thresholds(struct watch_conf *c, const struct scenario *sc,
 				struct errs *errs);

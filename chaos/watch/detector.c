@@ -9,24 +9,44 @@ static enum watch_alert_state next_state(struct detector *d,
 	if (holds) {
 		if (d->state == WATCH_INACTIVE)
 			d->since = now;
-		d->last_true = now;
+		d->keeping = false;
 		if (d->state == WATCH_FIRING ||
 		    now - d->since >= conf->pending_for)
 			return WATCH_FIRING;
 		return WATCH_PENDING;
 	}
-	if (d->state == WATCH_FIRING && conf->keep_firing_for &&
-	    now - d->last_true < conf->keep_firing_for)
-		return WATCH_FIRING;
-	return WATCH_INACTIVE;
+	/* From the evaluation that finds it over, not the last true one. */
+	if (!d->keeping)
+		d->over_since = now;
+	d->keeping = d->state == WATCH_FIRING &&
+		     now - d->over_since < conf->keep_firing_for;
+	return d->keeping ? WATCH_FIRING : WATCH_INACTIVE;
+}
+
+/* Evaluations are at whole intervals, before T+0 too. */
+static bool is_due(struct detector *d, nsec_t interval, nsec_t now)
+{
+	nsec_t past;
+
+	if (interval <= 0)
+		return true;
+	past = (now % interval + interval) % interval;
+	if (d->begun ? now < d->due : past != 0)
+		return false;
+	d->begun = true;
+	d->due = now - past + interval;
+	return true;
 }
 
 bool detector_step(struct detector *d, const struct detector_conf *conf,
 		   const struct expr_env *env, nsec_t now)
 {
 	enum watch_alert_state from = d->state;
-	bool holds = expr_held(conf->when, &d->hold, env, now) == EXPR_TRUE;
+	bool holds;
 
+	if (!is_due(d, conf->interval, now))
+		return false;
+	holds = expr_held(conf->when, &d->hold, env, now) == EXPR_TRUE;
 	d->state = next_state(d, conf, holds, now);
 	return d->state != from;
 }

@@ -15,6 +15,9 @@
  */
 enum { GAUGE_HISTORY = 1024, GAUGE_BASELINE = 4096 };
 
+/* Of a function that is given none. */
+#define GAUGE_WINDOW (10 * NSEC_SEC)
+
 struct gauge_sample {
 	nsec_t t;
 	double value;
@@ -154,6 +157,137 @@ int gauges_rate(const struct gauges *g, const char *name, nsec_t window,
 	*ret = (last->value - first->value) /
 	       ((double)(last->t - first->t) / NSEC_SEC);
 	return 0;
+}
+
+/* The samples of a window, oldest first: [now - window, now]. */
+struct range {
+	struct gauge_sample v[GAUGE_HISTORY];
+	size_t n;
+	nsec_t from, to;
+};
+
+static size_t kept_of(const struct gauge *gauge)
+{
+	return gauge->n < GAUGE_HISTORY ? gauge->n : GAUGE_HISTORY;
+}
+
+/* Unknown ones are left out. */
+static void range_read(struct range *r, const struct gauge *gauge,
+		       nsec_t window, nsec_t now)
+{
+	const struct gauge_sample *s;
+
+	r->n = 0;
+	r->from = now - window;
+	r->to = now;
+	for (size_t k = kept_of(gauge); k > 0; k--) {
+		s = &gauge->history[(gauge->n - k) % GAUGE_HISTORY];
+		if (s->t >= r->from && s->t <= now && isfinite(s->value))
+			r->v[r->n++] = *s;
+	}
+}
+
+static double seconds(nsec_t t)
+{
+	return (double)t / NSEC_SEC;
+}
+
+/*
+ * How far the line is drawn beyond the samples: to the window's end when that
+ * is about as near as samples are apart, else half a step.
+ */
+static double beyond(nsec_t gap, double step)
+{
+	double far = seconds(gap);
+
+	return far < step * 1.1 ? far : step / 2;
+}
+
+static int range_delta(const struct range *r, double *ret)
+{
+	const struct gauge_sample *first = r->v, *last = first + r->n - 1;
+	double span, step, to;
+
+	if (r->n < 2 || last->t <= first->t)
+		return -ENODATA;
+	span = seconds(last->t - first->t);
+	step = span / (double)(r->n - 1);
+	to = span + beyond(first->t - r->from, step) +
+	     beyond(r->to - last->t, step);
+	*ret = (last->value - first->value) * (to / span);
+	return 0;
+}
+
+static int range_deriv(const struct range *r, double *ret)
+{
+	double n = (double)r->n, x, sx = 0, sy = 0, sxy = 0, sxx = 0, var;
+
+	for (size_t i = 0; i < r->n; i++) {
+		x = seconds(r->v[i].t - r->v[0].t);
+		sx += x;
+		sy += r->v[i].value;
+		sxy += x * r->v[i].value;
+		sxx += x * x;
+	}
+	var = sxx - sx * sx / n;
+	if (r->n < 2 || var <= 0)
+		return -ENODATA;
+	*ret = (sxy - sx * sy / n) / var;
+	return 0;
+}
+
+/* Prometheus' own look-back of a value. */
+#define GAUGE_LOOKBACK (5 * NSEC_MIN)
+
+static bool is_absent(const struct gauge *gauge, nsec_t window, nsec_t now)
+{
+	const struct gauge_sample *s;
+
+	for (size_t k = 1; k <= kept_of(gauge); k++) {
+		s = &gauge->history[(gauge->n - k) % GAUGE_HISTORY];
+		if (s->t > now)
+			continue;
+		if (!window)
+			return !isfinite(s->value) ||
+			       now - s->t >= GAUGE_LOOKBACK;
+		if (s->t < now - window)
+			return true;
+		if (isfinite(s->value))
+			return false;
+	}
+	return true;
+}
+
+bool gauges_is_func(const char *func)
+{
+	static const char *const funcs[] = { "absent", "delta", "deriv",
+					     "rate" };
+
+	for (size_t i = 0; i < sizeof(funcs) / sizeof(funcs[0]); i++)
+		if (!strcmp(func, funcs[i]))
+			return true;
+	return false;
+}
+
+int gauges_func(const struct gauges *g, const char *func, const char *name,
+		nsec_t window, nsec_t now, double *ret)
+{
+	size_t i = find(g, name);
+	struct range range;
+
+	if (!strcmp(func, "absent")) {
+		*ret = i == g->n || is_absent(&g->v[i], window, now);
+		return 0;
+	}
+	if (!window)
+		window = GAUGE_WINDOW;
+	if (!strcmp(func, "rate"))
+		return gauges_rate(g, name, window, now, ret);
+	if (i == g->n)
+		return -ENOENT;
+	range_read(&range, &g->v[i], window, now);
+	return !strcmp(func, "delta") ? range_delta(&range, ret)
+				      : range_deriv(&range, ret);
 }
 
 static int by_value(const void *a, const void *b)

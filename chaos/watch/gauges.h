@@ -30,6 +30,16 @@ int gauges_value(const struct gauges *g, const char *name, double *ret)
  */
 int gauges_rate(const struct gauges *g, const char *name, nsec_t window,
 		nsec_t now, double *ret) MUST_CHECK;
+/*
+ * The functions of a gauge: rate (as above), absent, delta, deriv.  The last
+ * three are Prometheus' own: absent is 1 when the last value within the window
+ * (5 min when it is not given) is unknown, or there is none; with a window it
+ * is absent_over_time, 1 when no known value is in it; delta is extrapolated to
+ * the window's ends; deriv is least squares.  Their windows include both ends.
+ */
+bool gauges_is_func(const char *func);
+int gauges_func(const struct gauges *g, const char *func, const char *name,
+		nsec_t window, nsec_t now, double *ret) MUST_CHECK;
 /* Values so far are the baseline, those later are not. */
 void gauges_freeze(struct gauges *g);
 int gauges_baseline(const struct gauges *g, const char *name, double *ret)

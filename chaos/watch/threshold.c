@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "chaos/watch/gauges.h"
+
 static const unsigned phase_sets[] = {
 	[THRESHOLD_SCORED] = TOTALS_SCORED,
 	[THRESHOLD_BASELINE] = TOTALS_BASELINE,
@@ -19,7 +21,7 @@ unsigned threshold_phases(const struct threshold_conf *conf)
 static int is_of_a_moment(void *arg, const struct expr_ref *ref)
 {
 	(void)arg;
-	return !ref->func || !strcmp(ref->func, "rate") || ref->window;
+	return !ref->func || gauges_is_func(ref->func) || ref->window;
 }
 
 bool threshold_at_end(const struct threshold_conf *conf)

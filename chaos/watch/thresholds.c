@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "chaos/base/mem.h"
+#include "chaos/watch/gauges.h"
 
 struct thresholds {
 	const struct watch_conf *conf;
@@ -48,7 +49,7 @@ static int whole_run_value(void *arg, const struct expr_ref *ref, double *ret)
 	const struct whole_run *run = arg;
 	const struct expr_env *env = run->v->env;
 
-	if (!ref->func || ref->window || !strcmp(ref->func, "rate") ||
+	if (!ref->func || ref->window || gauges_is_func(ref->func) ||
 	    !strcmp(ref->func, "baseline"))
 		return env->value(env->arg, ref, ret);
 	return totals_value(run->v->totals, ref->func, ref->arg, run->phases,

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "chaos/base/mem.h"
+#include "chaos/watch/burns.h"
 #include "chaos/watch/conf.h"
 #include "chaos/watch/gauges.h"
 #include "chaos/watch/scope.h"
@@ -41,6 +42,7 @@ struct source {
 struct watch {
 	struct watch_args args;
 	struct windows *windows;
+	struct burns *burns;
 	struct gauges *gauges;
 	struct slo slo;
 	struct detector *detectors;
@@ -61,18 +63,15 @@ struct watch {
 	bool running;
 };
 
-/* Of a gauge: its value, its rate, or its baseline. */
+/* Of a gauge: its value, a function of it, or its baseline. */
 static int gauge_value(const struct watch *w, const struct expr_ref *ref,
 		       double *ret)
 {
-	nsec_t window = ref->window ? ref->window
-				    : WINDOWS_DEFAULT_SECONDS * NSEC_SEC;
-
 	if (!ref->func)
 		return gauges_value(w->gauges, ref->arg, ret);
-	if (!strcmp(ref->func, "rate"))
-		return gauges_rate(w->gauges, ref->arg, window,
-				   loop_now(w->args.loop), ret);
+	if (gauges_is_func(ref->func))
+		return gauges_func(w->gauges, ref->func, ref->arg,
+				   ref->window, loop_now(w->args.loop), ret);
 	return gauges_baseline(w->gauges, ref->arg, ret);
 }
 
@@ -82,12 +81,14 @@ static int watch_value(void *arg, const struct expr_ref *ref, double *ret)
 	bool baseline = ref->func && !strcmp(ref->func, "baseline");
 	int rc;
 
-	if (!ref->func || !strcmp(ref->func, "rate") ||
+	if (!ref->func || gauges_is_func(ref->func) ||
 	    (baseline && !ref->inner)) {
 		rc = gauge_value(w, ref, ret);
 		/* The checker knows its name: it is only not there yet. */
 		return rc == -ENOENT ? -ENODATA : rc;
 	}
+	if (!baseline && !strcmp(ref->func, "burn"))
+		return burns_value(w->burns, ref->arg, ref->window, ret);
 	if (baseline)
 		return windows_baseline(w->windows, ref->inner, ref->arg, ret);
 	return windows_value(w->windows, ref->func, ref->arg, ref->window,
@@ -135,6 +136,7 @@ int watch_new(const struct watch_args *args, struct watch **ret,
 	w->args = *args;
 	w->args.scopes = scopes;
 	w->windows = windows_new(scopes);
+	w->burns = burns_new(scopes, watch_conf_slo(args->conf));
 	w->totals = totals_new(scopes);
 	w->gauges = gauges_new();
 	slo_init(&w->slo, watch_conf_slo(args->conf));
@@ -181,6 +183,7 @@ void watch_free(struct watch *w)
 	totals_free(w->totals);
 	mem_free(w->each);
 	windows_free(w->windows);
+	burns_free(w->burns);
 	gauges_free(w->gauges);
 	mem_free(w);
 }
@@ -324,6 +327,7 @@ static void judge(struct watch *w, const struct pending *p)
 
 	buf_init(&why, 256);
 	windows_add(w->windows, p->second, p->rows, p->n);
+	burns_add(w->burns, p->second, p->rows, p->n);
 	totals_add(w->totals, p->second, p->rows, p->n);
 	gauges_set(w->gauges, "users", t, p->users);
 	gauges_set(w->gauges, "in_flight", t, (double)p->in_flight);

@@ -90,7 +90,36 @@ static void test_keep_firing_for(void **state)
 	struct detector_conf conf = make("g > 0", SEC(1), SEC(3));
 
 	(void)state;
-	expect_states(&conf, "1101001000000", "pFFFFFFFF....");
+	expect_states(&conf, "1101001000000", "pFFFFFFFFF...");
+}
+
+static void test_evaluations_are_at_whole_intervals(void **state)
+{
+	struct detector_conf conf = make("g > 0", SEC(4), 0);
+	struct detector d = { 0 };
+
+	(void)state;
+	conf.interval = SEC(5);
+	given = 1;
+	/* From the lead-in on: the first multiple is -5. */
+	assert_false(detector_step(&d, &conf, &env, SEC(-7)));
+	assert_int_equal(d.state, WATCH_INACTIVE);
+	assert_true(detector_step(&d, &conf, &env, SEC(-5)));
+	assert_int_equal(d.state, WATCH_PENDING);
+	given = 0;
+	assert_false(detector_step(&d, &conf, &env, SEC(-2)));
+	given = 1;
+	assert_true(detector_step(&d, &conf, &env, 0));
+	assert_int_equal(d.state, WATCH_FIRING);
+	assert_int_equal(d.since, SEC(-5));
+	/* A second that was left out is made up for by the next. */
+	given = 0;
+	assert_false(detector_step(&d, &conf, &env, SEC(4)));
+	assert_true(detector_step(&d, &conf, &env, SEC(7)));
+	assert_false(detector_step(&d, &conf, &env, SEC(9)));
+	given = 1;
+	assert_true(detector_step(&d, &conf, &env, SEC(10)));
+	expr_free(conf.when);
 }
 
 static void test_a_condition_may_have_its_own_for(void **state)
@@ -108,6 +137,7 @@ int main(void)
 		cmocka_unit_test(test_for_is_waited_for),
 		cmocka_unit_test(test_unknown_is_not_true),
 		cmocka_unit_test(test_keep_firing_for),
+		cmocka_unit_test(test_evaluations_are_at_whole_intervals),
 		cmocka_unit_test(test_a_condition_may_have_its_own_for),
 	};
 

@@ -356,6 +356,48 @@ static void test_gauge_baseline(void **state)
 	gauges_free(g);
 }
 
+static double of_gauge(const struct gauges *g, const char *func, nsec_t window,
+		       nsec_t now)
+{
+	double value;
+
+	return gauges_func(g, func, "n", window, now, &value) ? NAN : value;
+}
+
+static void test_gauge_slopes(void **state)
+{
+	struct gauges *g = gauges_new();
+
+	(void)state;
+	assert_true(isnan(of_gauge(g, "delta", SEC(30), 0)));
+	for (int t = 0; t <= 30; t += 10)
+		gauges_set(g, "n", SEC(t), t == 20 ? NAN : 2 * t);
+	assert_true(fabs(of_gauge(g, "deriv", SEC(30), SEC(30)) - 2) < 1e-9);
+	/* 60 over 30 s, and 5 s behind the last sample, which is near. */
+	assert_true(fabs(of_gauge(g, "delta", SEC(35), SEC(35)) - 70) < 1e-9);
+	/* One sample shows no slope. */
+	assert_true(isnan(of_gauge(g, "deriv", SEC(9), SEC(30))));
+	gauges_free(g);
+}
+
+static void test_absent_gauges(void **state)
+{
+	struct gauges *g = gauges_new();
+
+	(void)state;
+	assert_int_equal(of_gauge(g, "absent", 0, 0), 1);
+	gauges_set(g, "n", SEC(10), 0);
+	assert_int_equal(of_gauge(g, "absent", 0, SEC(10)), 0);
+	assert_int_equal(of_gauge(g, "absent", 0, SEC(309)), 0);
+	assert_int_equal(of_gauge(g, "absent", 0, SEC(310)), 1);
+	assert_int_equal(of_gauge(g, "absent", SEC(30), SEC(40)), 0);
+	assert_int_equal(of_gauge(g, "absent", SEC(30), SEC(41)), 1);
+	gauges_set(g, "n", SEC(20), NAN);
+	assert_int_equal(of_gauge(g, "absent", 0, SEC(20)), 1);
+	assert_int_equal(of_gauge(g, "absent", SEC(30), SEC(20)), 0);
+	gauges_free(g);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -371,6 +413,8 @@ int main(void)
 		cmocka_unit_test(test_gauge_rates),
 		cmocka_unit_test(test_a_short_history_has_no_rate),
 		cmocka_unit_test(test_gauge_baseline),
+		cmocka_unit_test(test_gauge_slopes),
+		cmocka_unit_test(test_absent_gauges),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
