@@ -15,7 +15,7 @@
 struct answer {
 	int status;		/* 0: failed, for the cause */
 	enum load_cause cause;
-	const char *why;	/* which rule it broke; static text or NULL */
+	const char *why;	/* which rule it broke; or NULL */
 	/* KEEP_HEADERS: slices into head */
 	const char *head;
 	const struct http1_field *fields;

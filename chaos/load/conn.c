@@ -347,18 +347,14 @@ static void send_more(struct conn *c)
 /* The body as the server meant it. False: it is broken. */
 static bool body_take(struct conn_reader *reader, struct answer *a)
 {
-	const struct buf *body = &reader->body;
-	size_t len;
+	size_t len = 0;
 	const char *coding = http1_header(&reader->parser, "Content-Encoding",
 					  &len);
+	const struct buf *body = inflate_kept(&reader->body, coding, len,
+					      &reader->decoded);
 
-	if (body->len && coding && inflate_knows(coding, len)) {
-		if (inflate_body(body->data, body->len, body->overflow,
-				 &reader->decoded) == INFLATE_BROKEN)
-			return false;
-		reader->decoded.overflow |= body->overflow;
-		body = &reader->decoded;
-	}
+	if (!body)
+		return false;
 	a->body = body->data ? body->data : "";
 	a->body_len = body->len;
 	a->body_cut = body->overflow;

@@ -10,6 +10,7 @@
 #include "chaos/base/log.h"
 #include "chaos/base/mem.h"
 #include "chaos/load/curl_lane.h"
+#include "chaos/load/inflate.h"
 
 enum {
 	BODY_POOLED = 65536,	/* more is given back between exchanges */
@@ -128,13 +129,22 @@ static size_t head_came(char *data, size_t one, size_t n, void *arg)
 	return one * n;
 }
 
+/* The beginning, as far as there is room. */
+static void body_keep(struct buf *body, const char *data, size_t n)
+{
+	size_t room = body->max - body->len;
+
+	buf_add(body, data, n < room ? n : room);
+	body->overflow |= n > room;
+}
+
 static size_t body_came(char *data, size_t one, size_t n, void *arg)
 {
 	struct curl_user *u = arg;
 
 	u->body_seen += one * n;
 	if (u->conn->request->keep & REQUEST_KEEP_BODY)
-		buf_add(&u->body, data, one * n);
+		body_keep(&u->body, data, one * n);
 	return one * n;
 }
 
@@ -225,15 +235,23 @@ static void first_byte_set(struct curl_user *u, bool awaits)
 	curl_easy_setopt(u->easy, CURLOPT_HEADERDATA, awaits ? u : NULL);
 }
 
+static void body_ready(struct buf *body, size_t max)
+{
+	if (body->cap > BODY_POOLED)
+		buf_done(body);
+	buf_reset(body);
+	body->max = max;
+}
+
 static void keep_begin(struct curl_user *u, const struct request *r)
 {
+	size_t max = r->keep_body ? r->keep_body : REQUEST_KEEP_BODY_MAX;
+
 	u->body_seen = 0;
 	if (!(r->keep & REQUEST_KEEP_BODY))
 		return;
-	if (u->body.cap > BODY_POOLED)
-		buf_done(&u->body);
-	buf_reset(&u->body);
-	u->body.max = r->keep_body ? r->keep_body : REQUEST_KEEP_BODY_MAX;
+	body_ready(&u->body, max);
+	body_ready(&u->decoded, max);
 }
 
 static bool curl_user_request(struct conn *c, const struct request *r,
@@ -278,11 +296,33 @@ static void header_keep(struct curl_user *u, const struct curl_header *h)
 	u->fields[u->n_fields++] = f;
 }
 
-static void answer_take(struct curl_user *u, struct answer *a)
+/*
+ * The body as the server meant it; libcurl would decode it without a maximum.
+ * False: it is broken.
+ */
+static bool body_take(struct curl_user *u, struct answer *a)
+{
+	struct curl_header *h = NULL;
+	const struct buf *body;
+
+	(void)curl_easy_header(u->easy, "Content-Encoding", 0, CURLH_HEADER, -1,
+			       &h);
+	body = inflate_kept(&u->body, h ? h->value : NULL,
+			    h ? strlen(h->value) : 0, &u->decoded);
+	if (!body)
+		return false;
+	a->body = body->data ? body->data : "";
+	a->body_len = body->len;
+	a->body_cut = body->overflow;
+	return true;
+}
+
+static void answer_take(struct curl_user *u, int status, struct answer *a)
 {
 	unsigned keep = u->conn->request->keep;
 	struct curl_header *h = NULL;
 
+	a->status = status;
 	if (keep & REQUEST_KEEP_HEADERS) {
 		buf_reset(&u->head);
 		u->n_fields = 0;
@@ -293,11 +333,10 @@ static void answer_take(struct curl_user *u, struct answer *a)
 		a->fields = u->fields;
 		a->n_fields = u->n_fields;
 	}
-	if (keep & REQUEST_KEEP_BODY) {
-		a->body = u->body.data ? u->body.data : "";
-		a->body_len = u->body.len;
-		a->body_cut = u->body.overflow;
-	}
+	if (keep & REQUEST_KEEP_BODY && !body_take(u, a))
+		*a = (struct answer){ .cause = LOAD_PROTOCOL,
+				      .why = "a broken gzip or deflate body",
+				      .body_seen = u->body_seen };
 }
 
 static bool was_reused(const struct curl_user *u)
@@ -340,12 +379,11 @@ void curl_user_ended(struct curl_user *u, CURLcode code)
 			return;
 	}
 	timer_set(u, 0);
-	if (code == CURLE_OK) {
+	if (code == CURLE_OK)
 		curl_easy_getinfo(u->easy, CURLINFO_RESPONSE_CODE, &status);
-		a.status = (int)status;
-		answer_take(u, &a);
-	}
-	if (!a.status)
+	if (status)
+		answer_take(u, (int)status, &a);
+	else
 		failure_take(u, code, &a);
 	u->conn->host->done(u->conn, &a);
 }
@@ -377,6 +415,7 @@ static void curl_user_free(struct conn *c)
 	curl_easy_cleanup(u->easy);
 	curl_request_done(&u->request);
 	buf_done(&u->body);
+	buf_done(&u->decoded);
 	buf_done(&u->head);
 	mem_free(u->fields);
 	mem_free(u);

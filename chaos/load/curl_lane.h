@@ -45,7 +45,7 @@ struct curl_user {
 	bool awaits_byte;	/* easy says when the answer begins */
 	bool out;		/* its exchange is in the lane */
 	bool reuse;		/* it is to go on a connection that is there */
-	struct buf body, head;	/* what the request keeps */
+	struct buf body, decoded, head;	/* what the request keeps */
 	struct http1_field *fields;	/* of head */
 	size_t n_fields, cap_fields;
 	uint64_t body_seen;

@@ -71,3 +71,15 @@ enum inflate_result inflate_body(const char *in, size_t len, bool cut,
 		return INFLATE_OK;
 	return INFLATE_BROKEN;
 }
+
+const struct buf *inflate_kept(const struct buf *body, const char *coding,
+			       size_t len, struct buf *decoded)
+{
+	if (!body->len || !coding || !inflate_knows(coding, len))
+		return body;
+	if (inflate_body(body->data, body->len, body->overflow, decoded) ==
+	    INFLATE_BROKEN)
+		return NULL;
+	decoded->overflow |= body->overflow;
+	return decoded;
+}

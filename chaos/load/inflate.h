@@ -15,5 +15,11 @@ bool inflate_knows(const char *coding, size_t len);
  */
 enum inflate_result inflate_body(const char *in, size_t len, bool cut,
 				 struct buf *out);
+/*
+ * A kept body as its Content-Encoding (len bytes; NULL: none) means it: body
+ * itself, or decoded, filled up to its max.  NULL: it is broken.
+ */
+const struct buf *inflate_kept(const struct buf *body, const char *coding,
+			       size_t len, struct buf *decoded);
 
 #endif

@@ -10,7 +10,8 @@ certs.make("server")
 certs.make("named", "DNS:shop.test")
 certs.make("client")
 certs.make("expired", days="0")
-BASE = "location / { return 200 " + "x" * 1000 + "; } " \
+BASE = "location / { return 200 " + "x" * 1000 + "; } gzip on; " \
+       "gzip_types text/plain; " \
        "location = /gone { return 409 sold; } "
 CERT = "ssl_certificate {0}.pem; ssl_certificate_key {0}.key; "
 nginx = Nginx(g.dir, *(BASE + s for s in (
@@ -75,6 +76,11 @@ counts("not verified", "HTTP/1.1", 2, 2, HTTPS, "verify = no")
 row, _ = g.load(HTTPS, "ca = ca.pem\nhttp = 2", step="GET /gone")
 check("a status is an outcome", row and row["business"] == row["requests"] > 0,
       row or g.said)
+for keys in "ca = ca.pem", "ca = ca.pem\nhttp = 2":
+    row, _ = g.load(HTTPS, keys, more="check = whole: body matches ^x{1000}$\n"
+                    "check = zipped: header Content-Encoding = gzip")
+    check("what came compressed is looked at as it was meant",
+          row and row["ok"] == row["requests"] > 0, row or g.said)
 row, _ = g.load(f"https://127.0.0.1:{wants_client}", "ca = ca.pem")
 check("no certificate: nginx says 400", row and row["client"] > 0,
       row or g.said)

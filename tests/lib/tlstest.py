@@ -182,6 +182,7 @@ url = URL
 KEYS
 [journey get]
 step = STEP as get
+MORE
 [load main]
 timeout = 1s
 stages = 0s USERS, DURATION USERS
@@ -192,9 +193,10 @@ class Tls(Gameday):
     """Runs load against a target of a second and has its report."""
 
     def target(self, url, keys="", users=4, step="GET /index.html",
-               duration="1s"):
+               duration="1s", more=""):
         text = SCENARIO.replace("URL", url).replace("USERS", str(users))
         text = text.replace("STEP", step).replace("DURATION", duration)
+        text = text.replace("MORE", more)
         return self.scenario(text.replace("KEYS", keys))
 
     def load(self, *args, **more):

@@ -92,6 +92,31 @@ static void says_what_is_broken(void **state)
 	buf_done(&out);
 }
 
+static void a_kept_body_is_as_its_coding_says(void **state)
+{
+	char in[256];
+	size_t n = squeeze("hello hello", 11, GZIP, in, sizeof(in));
+	struct buf body, decoded;
+
+	(void)state;
+	buf_init(&body, 100);
+	buf_init(&decoded, 100);
+	assert_ptr_equal(inflate_kept(&body, "gzip", 4, &decoded), &body);
+	buf_add(&body, in, n);
+	assert_ptr_equal(inflate_kept(&body, NULL, 0, &decoded), &body);
+	assert_ptr_equal(inflate_kept(&body, "br", 2, &decoded), &body);
+	assert_ptr_equal(inflate_kept(&body, "gzip", 4, &decoded), &decoded);
+	assert_string_equal(decoded.data, "hello hello");
+	assert_false(decoded.overflow);
+	body.len -= 9;
+	assert_null(inflate_kept(&body, "gzip", 4, &decoded));
+	body.overflow = true;	/* more had come than was kept */
+	assert_ptr_equal(inflate_kept(&body, "gzip", 4, &decoded), &decoded);
+	assert_true(decoded.overflow);
+	buf_done(&body);
+	buf_done(&decoded);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -99,6 +124,7 @@ int main(void)
 		cmocka_unit_test(decodes_each),
 		cmocka_unit_test(stays_within_its_maximum),
 		cmocka_unit_test(says_what_is_broken),
+		cmocka_unit_test(a_kept_body_is_as_its_coding_says),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
