@@ -8,8 +8,9 @@
 #include "chaos/load/worker.h"
 
 /*
- * After a refused connection, without think times: a user who knocks as fast as
- * the machine can would measure nothing and starve the others.
+ * After a refused connection, or a request that could not begin, without think
+ * times: a user who knocks as fast as the machine can would measure nothing and
+ * starve the others.
  */
 static const nsec_t KNOCK_REAL = 10 * NSEC_MS;
 
@@ -201,6 +202,13 @@ static void inspect(struct user *u, const struct answer *a, struct outcome *o,
 		       (struct inspect_at){ u->intended, now, u->phase }, o);
 }
 
+static void knock_later(struct user *u, nsec_t now)
+{
+	const struct worker *w = u->group->worker;
+
+	u->not_before = now + drill_span_from_real(&w->args.clock, KNOCK_REAL);
+}
+
 static void ended(struct user *u, struct outcome o, nsec_t now)
 {
 	struct worker *w = u->group->worker;
@@ -213,8 +221,7 @@ static void ended(struct user *u, struct outcome o, nsec_t now)
 	    times.response > u->group->conf->timeout)
 		times.response = u->group->conf->timeout;
 	if (o.kind == OUTCOME_FAILED && o.cause == LOAD_CONNECT)
-		u->not_before = now + drill_span_from_real(&w->args.clock,
-							   KNOCK_REAL);
+		knock_later(u, now);
 	if (u->request->step->inspect && !o.answered)
 		inspect(u, NULL, &o, now);
 	w->in_flight--;
@@ -310,8 +317,11 @@ static bool ask(struct user *u, const struct load_step *step, nsec_t intended)
 	loop_timer_by(w->loop, &u->timer, deadline);
 	if (session_has(u->request))
 		bytes = session_begin(u, u->request, bytes, &len);
-	if (!engine_request(&u->conn, u->request, bytes, len, &cause))
-		ended(u, outcome_failed(cause), loop_now_fresh(w->loop));
+	if (!engine_request(&u->conn, u->request, bytes, len, &cause)) {
+		now = loop_now_fresh(w->loop);
+		knock_later(u, now);	/* else it would ask from within */
+		ended(u, outcome_failed(cause), now);
+	}
 	return true;
 }
 
@@ -338,8 +348,10 @@ static bool redirected(struct user *u, const struct answer *a, nsec_t now)
 	case SESSION_DONE:
 		return false;
 	case SESSION_NEXT:
-		if (!engine_request(&u->conn, r, bytes, len, &cause))
+		if (!engine_request(&u->conn, r, bytes, len, &cause)) {
+			knock_later(u, now);
 			ended(u, outcome_failed(cause), now);
+		}
 		break;
 	case SESSION_LOST:
 		if (u->request->step->inspect)

@@ -83,6 +83,15 @@ fails("an end in the body", "reset", shut)
 fails("no HTTP in the answer", "protocol", garbage)
 fails("silence", "timeout", silent, duration="3s")
 
+# What libcurl cannot carry fails where it is asked, with nobody to wait for.
+server = Server(silent, context())
+row, _ = g.load(f"https://127.0.0.1:{server.port}", "ca = ca.pem", users=USERS,
+                step="GET /" + "x" * 9000)
+check("a request that cannot begin is 'protocol'",
+      row and list(row["failed"]) == ["protocol"] and row["ok"] == 0,
+      row or g.said)
+check("and is not tried as fast as can be", row and row["requests"] < 300, row)
+
 # A kept connection that breaks with the second request on it: the server may
 # have acted on it, so it is no second try's.
 def second(s, n, seen):
