@@ -10,7 +10,7 @@
 
 /* What ${…} means already. */
 static const char *const taken[] = { "user", "iteration", "uuid", "rand",
-				     "data" };
+				     "pick", "data" };
 
 static int name_check(const char *name, struct err *err)
 {

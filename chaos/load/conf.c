@@ -333,6 +333,9 @@ static void sections_read(const struct scenario *sc, struct load_conf *c,
 	while (c->n_data < DATA_FILES_MAX &&
 	       (s = scenario_section(sc, "data", c->n_data)))
 		data_read(s, &c->data[c->n_data++], errs);
+	if ((s = scenario_section(sc, "data", DATA_FILES_MAX)))
+		scenario_error(s, NULL, errs, "more than %d [data] sections",
+			       DATA_FILES_MAX);
 	while ((s = scenario_section(sc, "target", c->n_targets))) {
 		target_read(s, &c->targets[c->n_targets], errs);
 		c->n_targets++;

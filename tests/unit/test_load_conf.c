@@ -11,10 +11,12 @@
 #include <string.h>
 
 #include "chaos/base/rng.h"
+#include "chaos/load/data.h"
 #include "chaos/load/load.h"
 
 static const struct section_spec *const specs[] = {
-	&load_target_section, &load_journey_section, &load_load_section, NULL
+	&load_target_section, &load_journey_section, &load_load_section,
+	&load_data_section, NULL
 };
 
 struct read {
@@ -192,6 +194,24 @@ static void all_mistakes_at_once(void **state)
 	read_done(&r);
 }
 
+/* A journey has a bit for each of them. */
+static void too_many_data_files(void **state)
+{
+	struct buf text;
+	struct read r;
+
+	(void)state;
+	buf_init(&text, 0);
+	for (int i = 0; i <= DATA_FILES_MAX; i++)
+		buf_addf(&text, "[data d%d]\nfile = /dev/null\n", i);
+	buf_addf(&text, "[load l]\nstages = 0s 1\n");
+	read_text(&r, text.data);
+	assert_true(has_error(&r, 2 * DATA_FILES_MAX + 1,
+			      "more than 64 [data] sections"));
+	read_done(&r);
+	buf_done(&text);
+}
+
 static void mistakes_in_what_follows_an_answer(void **state)
 {
 	struct read r;
@@ -356,6 +376,7 @@ int main(void)
 		cmocka_unit_test(several_loads_add_up),
 		cmocka_unit_test(no_load_is_no_error),
 		cmocka_unit_test(all_mistakes_at_once),
+		cmocka_unit_test(too_many_data_files),
 		cmocka_unit_test(mistakes_in_what_follows_an_answer),
 		cmocka_unit_test(an_await_is_told_apart),
 		cmocka_unit_test(tags_are_of_a_journey_or_a_step),

@@ -281,7 +281,8 @@ static void wrong_captures_say_why(void **state)
 	} rows[] = {
 		{ "json /id", "of the form" }, { "Id: json /id", "lower-case" },
 		{ "i d: json /id", "letters" }, { "user: json /id", "meaning" },
-		{ "rand: body", "meaning" }, { "id: jsn /id", "mean 'json'" },
+		{ "rand: body", "meaning" }, { "pick: body", "meaning" },
+		{ "id: jsn /id", "mean 'json'" },
 		{ "id: json /id more", "too much" },
 	};
 
