@@ -389,11 +389,20 @@ void drill_on_playbook_finished(void *arg, size_t failed)
 	eventlog_end(&d->log);
 }
 
+/* Takes the array over. */
+static void add_json(struct buf *b, const char *key, json_t *array)
+{
+	char *text = json_dumps(array, JSON_COMPACT);
+
+	json_line_raw(b, key, text);
+	free(text);
+	json_decref(array);
+}
+
 static void add_load_users(struct buf *b, struct drill *d,
 			   const struct load_final *f)
 {
 	json_t *array = json_array();
-	char *text;
 
 	for (size_t i = 0; i < f->n_users; i++) {
 		const struct load_users_row *r = &f->users[i];
@@ -407,16 +416,12 @@ static void add_load_users(struct buf *b, struct drill *d,
 				  (json_int_t)r->unserved, "raw",
 				  (json_int_t)r->raw));
 	}
-	text = json_dumps(array, JSON_COMPACT);
-	json_line_raw(b, "users", text);
-	free(text);
-	json_decref(array);
+	add_json(b, "users", array);
 }
 
 static void add_checks(struct buf *b, const struct load_final *f)
 {
 	json_t *array = json_array();
-	char *text;
 
 	for (size_t i = 0; i < f->n_checks; i++)
 		json_array_append_new(
@@ -424,27 +429,20 @@ static void add_checks(struct buf *b, const struct load_final *f)
 					 f->checks[i].name, "ok",
 					 (json_int_t)f->checks[i].ok, "failed",
 					 (json_int_t)f->checks[i].failed));
-	text = json_dumps(array, JSON_COMPACT);
-	json_line_raw(b, "checks", text);
-	free(text);
-	json_decref(array);
+	add_json(b, "checks", array);
 }
 
 /* Of each load thread, shares of a core. */
 static void add_cpu(struct buf *b, const struct load_final *f)
 {
 	json_t *array = json_array();
-	char *text;
 
 	for (size_t i = 0; i < f->n_cpu; i++)
 		json_array_append_new(array,
 				      json_pack("{s:f,s:f}", "mean",
 						f->cpu[i].mean, "max_5s",
 						f->cpu[i].max_5s));
-	text = json_dumps(array, JSON_COMPACT);
-	json_line_raw(b, "threads", text);
-	free(text);
-	json_decref(array);
+	add_json(b, "threads", array);
 }
 
 void drill_on_load_done(void *arg, const struct load_final *f)

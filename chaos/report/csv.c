@@ -5,6 +5,7 @@
 
 #include "chaos/base/json.h"
 #include "chaos/report/writers.h"
+#include "chaos/scenario/sample.h"
 
 /* A name with a comma, a quote or a line's end is quoted. */
 static void put_text(FILE *f, const char *s)
@@ -30,9 +31,6 @@ static void put_number(FILE *f, double v)
 		fprintf(f, "%.9g", v);
 }
 
-static const char *const causes[] = {
-	"connect", "timeout", "reset", "5xx", "429", "protocol", "check",
-};
 static const char *const counts[] = {
 	"requests", "ok", "client", "business", "censored", "rps",
 };
@@ -49,8 +47,8 @@ static void put_head(FILE *f)
 	fprintf(f, "api,phase,beside");
 	for (size_t i = 0; i < LENGTH(counts); i++)
 		fprintf(f, ",%s", counts[i]);
-	for (size_t i = 0; i < LENGTH(causes); i++)
-		fprintf(f, ",failed_%s", causes[i]);
+	for (int c = 0; c < LOAD_CAUSES; c++)
+		fprintf(f, ",failed_%s", load_cause_name((enum load_cause)c));
 	for (size_t w = 0; w < 2; w++)
 		for (size_t i = 0; i < LENGTH(times); i++)
 			fprintf(f, ",%s_%s_s", what[w], times[i]);
@@ -70,9 +68,9 @@ static void put_row(FILE *f, const json_t *row)
 		json_flag(row, "beside", false) ? "yes" : "no");
 	for (size_t i = 0; i < LENGTH(counts); i++)
 		put_number(f, json_num(row, counts[i], NAN));
-	for (size_t i = 0; i < LENGTH(causes); i++)
+	for (int c = 0; c < LOAD_CAUSES; c++)
 		put_number(f, json_num(json_object_get(row, "failed"),
-				       causes[i], 0));
+				       load_cause_name((enum load_cause)c), 0));
 	put_times(f, json_object_get(row, "response_ms"));
 	put_times(f, json_object_get(row, "service_ms"));
 	fputs("\r\n", f);
