@@ -103,8 +103,8 @@ int limits_read(struct limits *ret, uint64_t users, uint64_t fds,
 	return 0;
 }
 
-bool limits_fit(const struct limits *l, uint64_t connections)
+bool limits_fit(const struct limits *l, uint64_t fds, uint64_t ports)
 {
-	return (double)(l->fds_used + connections) <= FULL * (double)l->fds &&
-	       (double)connections <= FULL * (double)l->ports;
+	return (double)(l->fds_used + fds) <= FULL * (double)l->fds &&
+	       (double)ports <= FULL * (double)l->ports;
 }

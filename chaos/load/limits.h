@@ -22,7 +22,10 @@ struct limits {
  */
 int limits_read(struct limits *ret, uint64_t users, uint64_t fds,
 		uint64_t ports, struct err *err) MUST_CHECK;
-/* Would so many connections more than those of now fit into what was read? */
-bool limits_fit(const struct limits *l, uint64_t connections);
+/*
+ * Would so many descriptors beside those of now, and so many ports, fit into
+ * what was read?
+ */
+bool limits_fit(const struct limits *l, uint64_t fds, uint64_t ports);
 
 #endif

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "chaos/base/http1.h"
 #include "chaos/base/log.h"
 #include "chaos/base/mem.h"
 #include "chaos/load/engine.h"
@@ -29,6 +30,8 @@ struct run {
 	struct endpoint *endpoints;
 	struct request *requests;
 	struct limits limits;
+	unsigned user_fds;	/* a user's descriptors, at most */
+	bool takes_ports;	/* a port a user, too */
 	struct worker *workers;
 	unsigned n_workers, n_ended, n_finished;
 	double *users;		/* by [load]: the most at once, adjusted too */
@@ -347,21 +350,38 @@ static bool takes_ports(const struct load_conf *c)
 	return false;
 }
 
+/* A user's, at most; of a symbol that is not known yet the plain engine's. */
+static unsigned user_fds(const struct load_conf *c)
+{
+	unsigned most = engine_table[ENGINE_EPOLL]->fds;
+	struct http1_url url;
+
+	for (size_t i = 0; i < c->n_targets; i++) {
+		const struct load_target *t = &c->targets[i];
+
+		if (http1_url_parse(t->url, &url, NULL) < 0)
+			continue;
+		if (engine_table[target_engine(t, &url)]->fds > most)
+			most = engine_table[target_engine(t, &url)]->fds;
+	}
+	return most;
+}
+
 void load_preflight(const struct load_conf *c, struct buf *text,
 		    struct errs *errs)
 {
 	uint64_t users = (uint64_t)ceil(load_conf_max_users(c));
+	uint64_t fds = users * user_fds(c);
 	struct limits l;
 	struct err err;
 
-	if (limits_read(&l, users, users, takes_ports(c) ? users : 0,
-			&err) < 0)
+	if (limits_read(&l, users, fds, takes_ports(c) ? users : 0, &err) < 0)
 		errs_add(errs, NULL, 0, "%s", err.msg);
 	else if (text)
 		buf_addf(text, "\nload\n  at most %" PRIu64 " users, a "
 			 "connection each: descriptors %" PRIu64 " of %"
 			 PRIu64 ", ports %" PRIu64 "\n", users,
-			 l.fds_used + users, l.fds, l.ports);
+			 l.fds_used + fds, l.fds, l.ports);
 }
 
 static int threads_open(const struct load_args *args, void **ret,
@@ -369,7 +389,6 @@ static int threads_open(const struct load_args *args, void **ret,
 {
 	uint64_t users = (uint64_t)ceil(load_conf_max_users(args->conf));
 	struct run *run = mem_zalloc(sizeof(*run));
-	uint64_t ports = 0, fds = 0;
 	int rc;
 
 	run->refs = 1;
@@ -380,15 +399,15 @@ static int threads_open(const struct load_args *args, void **ret,
 	rc = targets_resolve(run, err);
 	for (size_t i = 0; rc == 0 && i < args->conf->n_targets; i++) {
 		const struct endpoint *ep = &run->endpoints[i];
-		uint64_t n = users * engine_table[ep->engine]->fds;
+		unsigned n = engine_table[ep->engine]->fds;
 
-		if (addr_port(&ep->addr) != 0)
-			ports = users;
-		if (n > fds)
-			fds = n;
+		run->takes_ports |= addr_port(&ep->addr) != 0;
+		if (n > run->user_fds)
+			run->user_fds = n;
 	}
 	if (rc == 0)
-		rc = limits_read(&run->limits, users, fds, ports, err);
+		rc = limits_read(&run->limits, users, users * run->user_fds,
+				 run->takes_ports ? users : 0, err);
 	if (rc == 0) {
 		run->requests = requests_new(args->conf, run->endpoints);
 		rc = workers_init(run, err);
@@ -436,7 +455,8 @@ static int adjust_check(struct run *run, const struct load_adjust *a,
 		return 0;
 	for (size_t i = 0; i < run->args.conf->n_groups; i++)
 		sum += (int)i == a->group ? a->value : run->users[i];
-	if (!limits_fit(&run->limits, (uint64_t)sum))
+	if (!limits_fit(&run->limits, (uint64_t)sum * run->user_fds,
+			run->takes_ports ? (uint64_t)sum : 0))
 		return err_set(err, -ERANGE,
 			       "%.0f users do not fit: this run may have %"
 			       PRIu64 " descriptors and %" PRIu64

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "chaos/base/mem.h"
+#include "chaos/load/limits.h"
 #include "chaos/load/request.h"
 #include "chaos/load/script.h"
 #include "chaos/load/stats.h"
@@ -437,6 +438,16 @@ static void a_user_is_small(void **state)
 	assert_true(sizeof(struct user) + sizeof(struct http1_parser) < 4096);
 }
 
+static void limits_are_of_descriptors_and_of_ports(void **state)
+{
+	const struct limits l = { .fds = 1000, .fds_used = 200, .ports = 500 };
+
+	(void)state;
+	assert_true(limits_fit(&l, 600, 400));
+	assert_false(limits_fit(&l, 601, 0));	/* three a user, say */
+	assert_false(limits_fit(&l, 0, 401));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -452,6 +463,7 @@ int main(void)
 		cmocka_unit_test(users_are_counted_once),
 		cmocka_unit_test(broken_snapshots_are_refused),
 		cmocka_unit_test(a_user_is_small),
+		cmocka_unit_test(limits_are_of_descriptors_and_of_ports),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
