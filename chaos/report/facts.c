@@ -26,6 +26,9 @@ static void say_missing(struct facts *f, const char *fmt, const char *a)
 /* "kind" tells points of the series apart; events use it for their own. */
 static void add_line(struct facts *f, const char *file, json_t *line)
 {
+	if (strcmp(file, SERIES_FILE) == 0 && facts_beside(line))
+		json_object_set_new(f->beside, json_str(line, "api", "?"),
+				    json_true());
 	if (strcmp(file, SERIES_FILE) != 0)
 		json_array_append_new(f->events, line);
 	else if (strcmp(json_str(line, "kind", ""), "api") == 0)
@@ -80,17 +83,10 @@ static size_t hist_of(struct facts *f, const char *tag)
 	return f->n_hists++;
 }
 
-static void add_interval(struct facts *f, const char *tag, double t,
-			 const struct hist *h)
+static struct facts_interval interval(double t, size_t index,
+				      const struct hist *h)
 {
-	size_t index = hist_of(f, tag), len = strlen(tag);
-
-	hist_merge(f->hists[index].h, h);
-	if (len < 9 || strcmp(tag + len - 9, "/response") != 0 ||
-	    !hist_count(h))
-		return;
-	(void)mem_grow(f->intervals, f->n_intervals, f->cap_intervals);
-	f->intervals[f->n_intervals++] = (struct facts_interval){
+	return (struct facts_interval){
 		.t = t, .hist = index,
 		.p50 = (double)hist_percentile(h, 50) / NSEC_SEC,
 		.p95 = (double)hist_percentile(h, 95) / NSEC_SEC,
@@ -99,11 +95,54 @@ static void add_interval(struct facts *f, const char *tag, double t,
 	};
 }
 
+/* The log has a second's tags side by side: one sum at a time is enough. */
+struct together {
+	double t;
+	struct hist *h;
+};
+
+static void end_second(struct facts *f, struct together *sum)
+{
+	if (hist_count(sum->h)) {
+		(void)mem_grow(f->together, f->n_together, f->cap_together);
+		f->together[f->n_together++] = interval(sum->t, 0, sum->h);
+	}
+	hist_reset(sum->h);
+}
+
+static void add_together(struct facts *f, struct together *sum,
+			 const char *tag, double t, const struct hist *h)
+{
+	AUTO_FREE char *api = mem_strndup(tag, strcspn(tag, "/"));
+
+	if (json_object_get(f->beside, api))
+		return;
+	if (t != sum->t)
+		end_second(f, sum);
+	sum->t = t;
+	hist_merge(sum->h, h);
+}
+
+static void add_interval(struct facts *f, struct together *sum,
+			 const char *tag, double t, const struct hist *h)
+{
+	size_t index = hist_of(f, tag), len = strlen(tag);
+
+	hist_merge(f->hists[index].h, h);
+	if (len < 9 || strcmp(tag + len - 9, "/response") != 0 ||
+	    !hist_count(h))
+		return;
+	(void)mem_grow(f->intervals, f->n_intervals, f->cap_intervals);
+	f->intervals[f->n_intervals++] = interval(t, index, h);
+	add_together(f, sum, tag, t, h);
+}
+
 /* A line at a time: an hour's log is larger than what is made of it. */
 static void read_hlog(struct facts *f, const char *dir)
 {
 	AUTO_FREE char *path = mem_printf("%s/%s", dir, HLOG_FILE);
 	struct hist *one = hist_new();
+	struct together sum = { .h = hist_new() };
 	FILE *log = fopen(path, "re");
 	double start, length;
 	char tag[160], *line = NULL;
@@ -122,11 +161,13 @@ static void read_hlog(struct facts *f, const char *dir)
 			rc = hist_log_parse(line, tag, sizeof(tag), &start,
 					    &length, one, NULL);
 		if (rc > 0)
-			add_interval(f, tag, start, one);
+			add_interval(f, &sum, tag, start, one);
 		broken += rc < 0;
 	}
 	if (broken > 0)
 		say_missing(f, " has lines that are cut or broken", HLOG_FILE);
+	end_second(f, &sum);
+	hist_free(sum.h);
 	hist_free(one);
 	free(line);
 	if (log)
@@ -157,7 +198,8 @@ int facts_read(struct facts *f, const char *dir,
 	*f = (struct facts){ .events = json_array(),
 			     .apis = json_array(),
 			     .gauges = json_array(),
-			     .missing = json_array() };
+			     .missing = json_array(),
+			     .beside = json_object() };
 	if (access(path, R_OK) < 0) {
 		facts_done(f);
 		return err_set(err, -ENOENT,
@@ -190,6 +232,8 @@ void facts_done(struct facts *f)
 		hist_free(f->hists[i].h);
 	mem_free(f->hists);
 	mem_free(f->intervals);
+	mem_free(f->together);
+	json_decref(f->beside);
 	scenario_free(f->sc);
 	*f = (struct facts){ 0 };
 }

@@ -11,7 +11,10 @@
 
 #include "chaos/base/buf.h"
 #include "chaos/base/hist.h"
+#include "chaos/report/curves.h"
 #include "chaos/report/report.h"
+
+enum { MAX_RUN_S = 1000000 };	/* no clock that jumped is believed */
 
 struct facts_hist {
 	char tag[160];		/* "coupon/fault/response" */
@@ -34,6 +37,10 @@ struct facts {
 	size_t n_hists, cap_hists;
 	struct facts_interval *intervals;
 	size_t n_intervals, cap_intervals;
+	/* All APIs together, but those beside; hist is no index. */
+	struct facts_interval *together;
+	size_t n_together, cap_together;
+	json_t *beside;		/* {api: true} of those */
 	struct scenario *sc;	/* as run; NULL: not readable */
 };
 
@@ -41,6 +48,7 @@ struct report {
 	json_t *root;		/* DESIGN 11's schema; the model itself */
 	struct report_second *seconds;
 	size_t n_seconds;
+	struct report_curves curves;
 	int exit;
 };
 
@@ -63,6 +71,10 @@ bool facts_beside(const json_t *line);
 struct report_second *report_seconds_of(const struct facts *f, size_t *ret_n);
 void report_seconds_free(struct report_second *v, size_t n);
 
+/* curves.c; done frees what of made. */
+void report_curves_of(const struct facts *f, struct report_curves *ret);
+void report_curves_done(struct report_curves *c);
+
 /* Each gives a new reference. */
 json_t *report_milestones(const struct facts *f);
 json_t *report_measures(const struct facts *f);
@@ -79,6 +91,8 @@ json_t *report_changes(const struct facts *f);
 void report_measures_own(const struct facts *f, json_t *array);
 void report_measure_check(const struct scenario *sc, struct errs *errs);
 json_t *report_faults(const struct facts *f);
+/* [{from_s, to_s, why}]: the runs of bad seconds. */
+json_t *report_bad(const struct facts *f);
 json_t *report_alerts(const struct facts *f);
 json_t *report_steps(const struct facts *f);
 json_t *report_slos(const struct facts *f, const json_t *measures);

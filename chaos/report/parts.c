@@ -157,6 +157,7 @@ static void fold_step(json_t *r, const json_t *e)
 			json_real(json_num(e, "t", 0) -
 				  json_num(r, "started_s", 0)));
 	copy_as(r, "verdict", e, "to");
+	copy_as(r, "ended_s", e, "t");
 	copy(r, e, "why");
 	copy(r, e, "before");
 	copy(r, e, "after");
@@ -238,5 +239,26 @@ json_t *report_slos(const struct facts *f, const json_t *measures)
 		missed_share(f, "throughput"),
 		missed_share(f, "throughput") == 0);
 	add_slo(array, "availability", "budget", target, good, good >= target);
+	return array;
+}
+
+json_t *report_bad(const struct facts *f)
+{
+	json_t *array = json_array(), *last = NULL, *g;
+	size_t i;
+
+	json_array_foreach(f->gauges, i, g) {
+		const char *why = json_str(g, "why", "");
+		double t = json_num(g, "t", 0);
+
+		if (!json_flag(g, "bad", false))
+			continue;
+		if (!last || json_num(last, "to_s", 0) < t ||
+		    strcmp(json_str(last, "why", ""), why) != 0) {
+			last = json_pack("{s:f,s:s}", "from_s", t, "why", why);
+			json_array_append_new(array, last);
+		}
+		json_object_set_new(last, "to_s", json_real(t + 1));
+	}
 	return array;
 }

@@ -308,6 +308,9 @@ static json_t *figure_json(const struct recorded_key *k, const char *text,
 			      r->unit, "tolerance", number(r->tolerance),
 			      "text", text);
 
+	json_object_set_new(o, "milestone",
+			    k->unit == REC_CLOCK ? json_string(k->source)
+						 : json_null());
 	json_object_set_new(
 		o, "within",
 		judged ? json_boolean(fabs(got - r->value) <=

@@ -98,6 +98,7 @@ static json_t *build(const struct facts *f, int *ret_exit)
 	json_object_set_new(root, "alerts", report_alerts(f));
 	json_object_set_new(root, "playbook", report_steps(f));
 	json_object_set_new(root, "slos", report_slos(f, measures));
+	json_object_set_new(root, "bad", report_bad(f));
 	json_object_set_new(root, "thresholds", report_thresholds(f));
 	json_object_set_new(root, "impact", report_impact(f, measures));
 	json_decref(because);
@@ -117,6 +118,7 @@ int report_load(const char *run_dir, const struct section_spec *const *specs,
 	r = mem_zalloc(sizeof(*r));
 	r->root = build(&f, &r->exit);
 	r->seconds = report_seconds_of(&f, &r->n_seconds);
+	report_curves_of(&f, &r->curves);
 	json_object_set_new(r->root, "run_dir", json_string(run_dir));
 	facts_done(&f);
 	*ret = r;
@@ -129,6 +131,7 @@ void report_free(struct report *r)
 		return;
 	json_decref(r->root);
 	report_seconds_free(r->seconds, r->n_seconds);
+	report_curves_done(&r->curves);
 	mem_free(r);
 }
 
@@ -136,6 +139,11 @@ size_t report_seconds(const struct report *r, const struct report_second **ret)
 {
 	*ret = r->seconds;
 	return r->n_seconds;
+}
+
+const struct report_curves *report_curves(const struct report *r)
+{
+	return &r->curves;
 }
 
 int report_exit(const struct report *r)

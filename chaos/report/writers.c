@@ -22,6 +22,7 @@ const struct report_writer *const report_writer_table[] = {
 	&report_writer_csv,
 	&report_writer_csv_series,
 	&report_writer_faults,
+	&report_writer_html,
 	&json_writer,
 	&report_writer_junit,
 	&report_writer_md,

@@ -6,7 +6,7 @@
 #include "chaos/report/report.h"
 
 extern const struct report_writer report_writer_csv, report_writer_csv_series,
-	report_writer_faults, report_writer_junit, report_writer_md,
-	report_writer_openmetrics, report_writer_text;
+	report_writer_faults, report_writer_html, report_writer_junit,
+	report_writer_md, report_writer_openmetrics, report_writer_text;
 
 #endif

@@ -167,7 +167,8 @@ static inline void gold_done(struct gold *g)
 {
 	static const char *const names[] = {
 		EVENTS_FILE, SERIES_FILE, HLOG_FILE, SCENARIO_FILE, UNDO_FILE,
-		"report.json", "report.txt", "report.md", "report.xml" };
+		"report.json", "report.txt", "report.md", "report.xml",
+		"report.html" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		AUTO_FREE char *path = mem_printf("%s/%s", g->dir, names[i]);
