@@ -142,7 +142,9 @@ static size_t first_api(const struct arrivals *a, uint64_t index)
 
 	script_init(&script, conf_of(a), w->args.seed,
 		    conf_of(a)->first_user + index);
-	script_next(&script, w->args.conf, conf_of(a), &action);
+	do
+		script_next(&script, w->args.conf, conf_of(a), &action);
+	while (action.kind == SCRIPT_MARK);
 	return action.step->api;
 }
 

@@ -24,11 +24,14 @@ struct load_follow {
 	struct cond until;
 };
 
-/* A think time, or a request. */
+enum load_mark { MARK_NONE, MARK_GROUP, MARK_END };
+
+/* A think time, a request, or where a group of them begins or ends. */
 struct load_step {
 	bool think;
+	enum load_mark mark;
 	struct dist dist;	/* think only; the rest: requests only */
-	size_t api;		/* index into load_conf.apis */
+	size_t api;		/* index into load_conf.apis; a group's too */
 	size_t request;		/* index among all requests of the conf */
 	char *method, *path;	/* path as written, with ${…} in it */
 	struct template path_t;
@@ -40,6 +43,7 @@ struct load_step {
 	int expect_lo, expect_hi;	/* status; 0: by the outcome table */
 	struct inspect *inspect;	/* NULL: the status says all */
 	struct load_follow *follow;	/* NULL: it is asked once */
+	nsec_t timeout;		/* drill ns, as the [load]'s; 0: that */
 };
 
 enum load_cookies { COOKIES_NO, COOKIES_USER, COOKIES_ITERATION };
@@ -51,7 +55,8 @@ struct load_journey {
 	struct load_step *steps;
 	size_t n;
 	size_t first_think;	/* n: none */
-	size_t last_request;	/* there is one */
+	size_t first_request;	/* there is one */
+	size_t last_request;	/* or the end of its group */
 	size_t n_asked;		/* requests that are no await and no poll */
 	char **captures;	/* names of the values that steps capture */
 	size_t n_captures;
@@ -106,7 +111,7 @@ struct load_conf {
 	size_t n_groups;
 	char **apis;
 	size_t n_apis;
-	/* A bit each: times of an await or poll; requests of users. */
+	/* A bit each: times of an await, poll or group; users' requests. */
 	uint64_t beside, asked;
 	struct load_tag *tags;
 	char **tag_names;	/* of tags, owned */
@@ -126,7 +131,7 @@ struct journey_conf {
 	char *target;
 	double weight;
 	struct opt_strs step, header, body, expect, capture, check, soft_check;
-	struct opt_strs tag, auth, body_file;
+	struct opt_strs tag, auth, body_file, timeout;
 	int connection, cookies;
 	int64_t redirects;
 	nsec_t connect_timeout, first_byte_timeout;

@@ -101,7 +101,7 @@ static void ended(struct follower *f, struct outcome o, nsec_t now)
 		  (enum load_phase)f->phase, o, times);
 	follower_free(f);
 	if (u)
-		user_followed(u, now);
+		user_followed(u, o, now);
 }
 
 static void inspect(struct follower *f, const struct answer *a,

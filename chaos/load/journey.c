@@ -11,6 +11,7 @@
 
 #include "chaos/base/mem.h"
 #include "chaos/base/opt.h"
+#include "chaos/base/units.h"
 #include "chaos/load/journey.h"
 
 #define AT(type, field) offsetof(struct type, field)
@@ -36,8 +37,9 @@ const struct opt journey_opts[] = {
 	  .flags = OPT_REQUIRED,
 	  .help = "'METHOD PATH [as API]'; 'think const|exp|uniform|normal|"
 		  "lognormal TIME…'; 'await|poll METHOD PATH until CONDITION "
-		  "[every 500ms] [after T] [timeout T] as API'; values: "
-		  "${user} ${iteration} ${uuid} ${rand.N} ${CAPTURED}",
+		  "[every 500ms] [after T] [timeout T] as API'; 'group API' "
+		  "… 'end': the time of the steps between, thinks included; "
+		  "values: ${user} ${iteration} ${uuid} ${rand.N} ${CAPTURED}",
 	  .example = "GET /balance?user=${user} as balance" },
 	{ .name = "header", .type = OPT_LINES,
 	  .off = AT(journey_conf, header),
@@ -103,6 +105,10 @@ const struct opt journey_opts[] = {
 		  "expressions name tag:NAME; above the first step: all "
 		  "of the journey's",
 	  .example = "checkout" },
+	{ .name = "timeout", .type = OPT_LINES,
+	  .off = AT(journey_conf, timeout),
+	  .help = "a user's patience with the step above it, from its intended "
+		  "start (default: the [load]'s)", .example = "3s" },
 	OPT_END
 };
 
@@ -128,7 +134,7 @@ struct template_scope reader_scope(const struct reader *r)
 static int need_step(const struct reader *r, const char *what,
 		     struct err *err)
 {
-	if (r->step)
+	if (r->step && !r->step->mark)
 		return 0;
 	return err_set(err, -EINVAL,
 		       "%s must stand below the request that it belongs to",
@@ -231,12 +237,15 @@ static int auth_header(struct reader *r, struct load_step *step,
 /* Above the first step it is for all that have none of their own. */
 static int auth_read(struct reader *r, const char *value, struct err *err)
 {
+	int rc;
+
 	if (r->j->n == 0) {
 		r->auth = value;
 		return 0;
 	}
-	if (!r->step)
-		return need_step(r, "'auth'", err);
+	rc = need_step(r, "'auth'", err);
+	if (rc < 0)
+		return rc;
 	if (r->step->has_auth)
 		return err_set(err, -EEXIST, "a second 'auth' of the same "
 			       "step");
@@ -318,6 +327,24 @@ static int soft_check_read(struct reader *r, const char *value,
 	return check_add(r, value, true, err);
 }
 
+static int timeout_read(struct reader *r, const char *value, struct err *err)
+{
+	int rc = need_step(r, "a timeout", err);
+
+	if (rc < 0)
+		return rc;
+	if (r->step->follow)
+		return err_set(err, -EINVAL, "an await or a poll has its "
+			       "'timeout T' in its own line");
+	if (r->step->timeout)
+		return err_set(err, -EEXIST, "a second timeout of the same "
+			       "step");
+	rc = units_duration(value, &r->step->timeout, err);
+	if (rc == 0 && r->step->timeout <= 0)
+		rc = err_set(err, -EINVAL, "timeout '%s' is too short", value);
+	return rc;
+}
+
 /* Above the first step it is the whole journey's. */
 static int tag_read(struct reader *r, const char *value, struct err *err)
 {
@@ -356,12 +383,18 @@ static int capture_read(struct reader *r, const char *value, struct err *err)
 	return rc;
 }
 
+static bool is_request(const struct load_step *step)
+{
+	return !step->think && !step->mark;
+}
+
 static void auth_rest(struct reader *r, struct errs *errs)
 {
 	struct err err;
 
 	for (size_t i = 0; r->auth && i < r->j->n; i++)
-		if (!r->j->steps[i].think && !r->j->steps[i].has_auth &&
+		if (is_request(&r->j->steps[i]) &&
+		    !r->j->steps[i].has_auth &&
 		    auth_header(r, &r->j->steps[i], r->auth, &err) < 0) {
 			scenario_error(r->j->section, "auth", errs, "%s",
 				       err.msg);
@@ -383,6 +416,7 @@ static const struct {
 	{ "soft_check", soft_check_read },
 	{ "step", step_read },
 	{ "tag", tag_read },
+	{ "timeout", timeout_read },
 };
 
 static void entry_read(struct reader *r, const struct scenario_entry *e,
@@ -396,6 +430,23 @@ static void entry_read(struct reader *r, const struct scenario_entry *e,
 			errs_add(errs, e->file, e->line, "%s", err.msg);
 }
 
+static enum load_step_kind kind_of(const struct load_step *step)
+{
+	if (step->mark)
+		return step->mark == MARK_GROUP ? LOAD_GROUP : LOAD_GROUP_END;
+	if (!step->follow)
+		return LOAD_REQUEST;
+	return step->follow->beside ? LOAD_AWAIT : LOAD_POLL;
+}
+
+static const char *api_of(const struct load_step *step,
+			  const struct load_conf *c)
+{
+	bool has = step->mark != MARK_END && step->api < c->n_apis;
+
+	return has ? c->apis[step->api] : NULL;
+}
+
 static struct load_step_info info_of(const struct load_step *step,
 				     const struct load_conf *c)
 {
@@ -407,13 +458,13 @@ static struct load_step_info info_of(const struct load_step *step,
 			.think_mean_s = dist_mean_s(&step->dist),
 		};
 	return (struct load_step_info){
-		.kind = !f ? LOAD_REQUEST : f->beside ? LOAD_AWAIT : LOAD_POLL,
-		.api = step->api < c->n_apis ? c->apis[step->api] : NULL,
+		.kind = kind_of(step),
+		.api = api_of(step, c),
 		.method = step->method,
 		.path = step->path,
 		.every = f ? f->every : 0,
 		.after = f ? f->after : 0,
-		.timeout = f ? f->timeout : 0,
+		.timeout = f ? f->timeout : step->timeout,
 	};
 }
 
@@ -421,7 +472,7 @@ static struct load_step_info info_of(const struct load_step *step,
 static void journey_finish(struct load_journey *j, const struct load_conf *c)
 {
 	j->infos = mem_calloc(j->n + 1, sizeof(*j->infos));
-	j->first_think = j->last_request = j->n;
+	j->first_think = j->first_request = j->last_request = j->n;
 	for (size_t i = 0; i < j->n; i++) {
 		const struct load_step *step = &j->steps[i];
 
@@ -429,9 +480,11 @@ static void journey_finish(struct load_journey *j, const struct load_conf *c)
 		j->data |= template_data(&step->path_t) |
 			   template_data(&step->headers) |
 			   template_data(&step->body);
-		if (!step->think)
+		if (is_request(step) && j->first_request == j->n)
+			j->first_request = i;
+		if (is_request(step) || step->mark == MARK_END)
 			j->last_request = i;
-		else if (j->first_think == j->n)
+		if (step->think && j->first_think == j->n)
 			j->first_think = i;
 	}
 }
@@ -493,7 +546,11 @@ void journey_read(struct load_conf *c, const struct scenario_section *s,
 	ret->first_byte_timeout = conf.first_byte_timeout;
 	journey_tags(ret, c);
 	journey_finish(ret, c);
-	if (conf.step.n && ret->last_request == ret->n)
+	if (r.in_group)
+		scenario_error(s, "step", errs, "[journey %s]: nothing ends "
+			       "its last group: add 'step = end' behind the "
+			       "group's last request", ret->name);
+	if (conf.step.n && ret->first_request == ret->n)
 		scenario_error(s, "step", errs,
 			       "[journey %s] has no request", ret->name);
 	opt_done(journey_opts, &conf);

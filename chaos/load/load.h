@@ -52,15 +52,18 @@ double load_conf_rate(const struct load_conf *c, nsec_t t);
 double load_conf_max_users(const struct load_conf *c);
 
 /* What the simulator and the plan may read: journeys flattened. */
-enum load_step_kind { LOAD_THINK, LOAD_REQUEST, LOAD_AWAIT, LOAD_POLL };
+enum load_step_kind {
+	LOAD_THINK, LOAD_REQUEST, LOAD_AWAIT, LOAD_POLL,
+	LOAD_GROUP, LOAD_GROUP_END,	/* no more than one is open */
+};
 
 struct load_step_info {
 	enum load_step_kind kind;
-	const char *api;	/* NULL: a think step */
+	const char *api;	/* NULL: think or the end of a group */
 	const char *method, *path;
 	double think_mean_s;
-	/* Await and poll, drill ns; timeout 0: load_conf_timeout(). */
-	nsec_t every, after, timeout;
+	nsec_t every, after;	/* await and poll, drill ns */
+	nsec_t timeout;		/* drill ns; 0: load_conf_timeout() */
 };
 size_t load_conf_journeys(const struct load_conf *c);
 double load_conf_journey(const struct load_conf *c, size_t j,

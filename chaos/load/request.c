@@ -183,7 +183,7 @@ struct request *requests_new(const struct load_conf *c,
 			const struct load_step *step = &j->steps[k];
 			struct request *r = &v[step->request];
 
-			if (step->think)
+			if (step->think || step->mark)
 				continue;
 			request_init(r, step, j, &endpoints[j->target]);
 			if (template_is_static(&r->start) &&

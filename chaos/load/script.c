@@ -28,17 +28,13 @@ static void decided(struct script *s, uint64_t what)
 	s->decisions++;
 }
 
-static void enter(struct script *s, const struct load_conf *c,
-		  const struct load_group *g)
+static void enter(struct script *s, const struct load_group *g)
 {
 	s->journey = (uint16_t)group_draw_journey(g, &s->rng);
 	s->step = 0;
 	s->iteration++;
 	s->entered = true;
 	decided(s, s->journey);
-	/* An arrival is somebody who comes to ask. */
-	while (s->arrival && c->journeys[s->journey].steps[s->step].think)
-		s->step++;
 }
 
 static void think(struct script *s, const struct dist *dist,
@@ -56,7 +52,7 @@ void script_next(struct script *s, const struct load_conf *c,
 	const struct load_step *step;
 
 	if (!s->entered) {
-		enter(s, c, g);
+		enter(s, g);
 		j = &c->journeys[s->journey];
 		if (!s->arrival && s->iteration == 1 && j->first_think < j->n) {
 			think(s, &j->steps[j->first_think].dist, ret);
@@ -68,6 +64,10 @@ void script_next(struct script *s, const struct load_conf *c,
 		*ret = (struct script_action){ .kind = SCRIPT_END };
 		return;
 	}
+	/* An arrival is somebody who comes to ask. */
+	while (s->arrival && s->step < j->first_request &&
+	       j->steps[s->step].think)
+		s->step++;
 	step = &j->steps[s->step++];
 	if (!s->arrival && s->step == j->n)
 		s->entered = false;
@@ -76,7 +76,10 @@ void script_next(struct script *s, const struct load_conf *c,
 		return;
 	}
 	*ret = (struct script_action){ .kind = SCRIPT_REQUEST, .step = step };
-	decided(s, step->request);
+	if (step->mark)
+		ret->kind = SCRIPT_MARK;
+	else
+		decided(s, step->request);
 }
 
 void script_values(struct script *s, struct template_values *ret)

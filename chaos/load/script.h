@@ -16,12 +16,12 @@
 /* So many decisions of each user are in the run's digest. */
 enum { SCRIPT_DIGEST_DECISIONS = 20 };
 
-enum script_kind { SCRIPT_THINK, SCRIPT_REQUEST, SCRIPT_END };
+enum script_kind { SCRIPT_THINK, SCRIPT_REQUEST, SCRIPT_MARK, SCRIPT_END };
 
 struct script_action {
 	enum script_kind kind;
 	nsec_t think;			/* drill ns */
-	const struct load_step *step;	/* SCRIPT_REQUEST */
+	const struct load_step *step;	/* SCRIPT_REQUEST, SCRIPT_MARK */
 };
 
 struct script {

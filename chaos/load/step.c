@@ -2,7 +2,7 @@
 /*
  * One step of a journey, from its line:
  *
- *	think DIST · METHOD PATH [as API]
+ *	think DIST · METHOD PATH [as API] · group API · end
  *	await|poll METHOD PATH until COND [every T] [after T] [timeout T] as API
  */
 #include <ctype.h>
@@ -32,7 +32,7 @@ static int api_set(struct reader *r, struct load_step *step, const char *name,
 		return err_set(err, -E2BIG, "more than %d APIs",
 			       LOAD_APIS_MAX);
 	r->j->apis |= UINT64_C(1) << step->api;
-	return conf_api_use(r->c, step->api, step->follow != NULL, err);
+	return conf_api_use(r->c, step->api, step->follow || step->mark, err);
 }
 
 static int method_check(const char *method, struct err *err)
@@ -46,8 +46,8 @@ static int method_check(const char *method, struct err *err)
 			return 0;
 	near = opt_suggest(method, known, sizeof(known) / sizeof(*known));
 	return err_set(err, -EINVAL,
-		       "step '%s…' is neither a method nor think, await or "
-		       "poll (did you mean '%s'?)", method,
+		       "step '%s…' is neither a method nor think, await, "
+		       "poll, group or end (did you mean '%s'?)", method,
 		       near ? near : "GET");
 }
 
@@ -190,11 +190,41 @@ static char *behind(char *text, const char *word)
 	return text + len + strspn(text + len, " \t");
 }
 
+/* name: of the group, to the end of its line. */
+static int group_parse(struct reader *r, struct load_step *step,
+		       const char *name, struct err *err)
+{
+	if (r->in_group)
+		return err_set(err, -EINVAL, "a group within a group: put "
+			       "'step = end' behind the last step of the one "
+			       "that is open");
+	r->in_group = true;
+	r->group_asks = false;
+	r->step = step;
+	return api_set(r, step, name, err);
+}
+
+static int end_parse(struct reader *r, const char *rest, struct err *err)
+{
+	if (*rest)
+		return err_set(err, -EINVAL, "'%s' behind 'end', which takes "
+			       "nothing", rest);
+	if (!r->in_group)
+		return err_set(err, -EINVAL, "there is no group to end: "
+			       "'step = group NAME' opens one");
+	r->in_group = false;
+	if (!r->group_asks)
+		return err_set(err, -EINVAL, "the group has no request or "
+			       "poll");
+	return 0;
+}
+
 int step_read(struct reader *r, const char *value, struct err *err)
 {
 	AUTO_FREE char *text = mem_strdup(value + strspn(value, " \t"));
 	char *await = behind(text, "await"), *poll = behind(text, "poll");
-	char *think = behind(text, "think");
+	char *think = behind(text, "think"), *group = behind(text, "group");
+	char *end = behind(text, "end");
 	struct load_journey *j = r->j;
 	struct load_step *step;
 
@@ -206,9 +236,15 @@ int step_read(struct reader *r, const char *value, struct err *err)
 		step->think = true;
 		return dist_parse(think, &step->dist, err);
 	}
+	if (group || end) {
+		step->mark = group ? MARK_GROUP : MARK_END;
+		return group ? group_parse(r, step, group, err)
+			     : end_parse(r, end, err);
+	}
 	if (!*text)
 		return err_set(err, -EINVAL, "an empty step");
 	r->step = step;
+	r->group_asks |= await == NULL;
 	step->request = r->c->n_requests++;
 	if (await || poll) {
 		step->follow = mem_zalloc(sizeof(*step->follow));

@@ -54,6 +54,8 @@ static void away(struct user *u)
 	u->resume = u->state == USER_THINKING;
 	u->leaving = false;
 	u->state = USER_AWAY;
+	span_censored(&u->span, loop_now(u->group->worker->loop),
+		      &u->group->worker->stats);
 	loop_timer_stop(u->group->worker->loop, &u->timer);
 	engine_close(&u->conn);
 }
@@ -140,13 +142,17 @@ static bool iteration_begins(struct user *u)
 	return !j->data || rows_take(u, j);
 }
 
-/* The user stops for good; step: what it would have asked. */
-static void data_ended(struct user *u, const struct load_step *step, nsec_t t)
+/* The user stops for good, before its journey's first request. */
+static void data_ended(struct user *u, nsec_t t)
 {
-	if (u->queued && step)	/* it was due when it came */
-		stats_censored(&u->group->worker->stats, step->api,
+	struct worker *w = u->group->worker;
+	const struct load_journey *j =
+		&w->args.conf->journeys[u->script.journey];
+
+	if (u->queued)	/* it was due when it came */
+		stats_censored(&w->stats, j->steps[j->first_request].api,
 			       (enum load_phase)u->phase,
-			       loop_now(u->group->worker->loop) - t);
+			       loop_now(w->loop) - t);
 	u->queued = false;
 	if (u->script.arrival) {
 		arrival_over(u);
@@ -155,6 +161,19 @@ static void data_ended(struct user *u, const struct load_step *step, nsec_t t)
 	away(u);
 	u->resume = false;
 	u->out = true;
+}
+
+/* A group begins or ends at t. */
+static void mark(struct user *u, const struct load_step *step, nsec_t t)
+{
+	struct worker *w = u->group->worker;
+
+	stats_advance(&w->stats, loop_now(w->loop));
+	if (step->mark == MARK_GROUP)
+		span_begin(&u->span, step, t, worker_phase(w, t), &w->stats,
+			   &u->seen);
+	else
+		span_end(&u->span, t, &w->stats, &u->seen);
 }
 
 /* The next thing at t. False: it took no time, and the next one is due. */
@@ -167,7 +186,7 @@ static bool proceed_one(struct user *u, nsec_t t)
 	script_next(&u->script, u->group->worker->args.conf, u->group->conf,
 		    &action);
 	if (u->iteration != u->script.iteration && !iteration_begins(u)) {
-		data_ended(u, action.step, t);
+		data_ended(u, t);
 		return true;
 	}
 	switch (action.kind) {
@@ -180,6 +199,9 @@ static bool proceed_one(struct user *u, nsec_t t)
 		u->next = action.step;
 		think(u, u->not_before, 0);
 		break;
+	case SCRIPT_MARK:
+		mark(u, action.step, t);
+		return false;
 	case SCRIPT_END:
 		arrival_over(u);
 		break;
@@ -209,6 +231,14 @@ static void knock_later(struct user *u, nsec_t now)
 	u->not_before = now + drill_span_from_real(&w->args.clock, KNOCK_REAL);
 }
 
+/* From the intended start of the request that is out. */
+static nsec_t patience(const struct user *u)
+{
+	nsec_t own = u->request->step->timeout;
+
+	return own ? own : u->group->conf->timeout;
+}
+
 static void ended(struct user *u, struct outcome o, nsec_t now)
 {
 	struct worker *w = u->group->worker;
@@ -218,8 +248,8 @@ static void ended(struct user *u, struct outcome o, nsec_t now)
 	};
 
 	if (o.kind == OUTCOME_FAILED && o.cause == LOAD_TIMEOUT &&
-	    times.response > u->group->conf->timeout)
-		times.response = u->group->conf->timeout;
+	    times.response > patience(u))
+		times.response = patience(u);
 	if (o.kind == OUTCOME_FAILED && o.cause == LOAD_CONNECT)
 		knock_later(u, now);
 	if (u->request->step->inspect && !o.answered)
@@ -228,6 +258,7 @@ static void ended(struct user *u, struct outcome o, nsec_t now)
 	stats_advance(&w->stats, now);
 	stats_end(&w->stats, &u->seen, u->request->step->api,
 		  (enum load_phase)u->phase, o, times);
+	span_note(&u->span, o);
 	u->request = NULL;
 	if (u->leaving)
 		away(u);
@@ -259,6 +290,15 @@ static void user_values(struct user *u, struct template_values *ret)
 	ret->rows = u->rows;
 }
 
+/* It lacks a captured value. As ask(). */
+static bool skipped(struct user *u, const struct load_step *step)
+{
+	stats_skipped(&u->group->worker->stats, step->api);
+	if (!step->follow || !step->follow->beside)
+		span_note(&u->span, outcome_failed(LOAD_CHECK));
+	return false;
+}
+
 /* An await or a poll. As ask(). */
 static bool follow(struct user *u, const struct load_step *step,
 		   nsec_t intended)
@@ -271,10 +311,8 @@ static bool follow(struct user *u, const struct load_step *step,
 
 	user_values(u, &values);
 	bytes = request_render(r, &values, &w->out, &w->scratch, &len);
-	if (values.missing) {
-		stats_skipped(&w->stats, step->api);
-		return false;
-	}
+	if (values.missing)
+		return skipped(u, step);
 	bytes = session_cookies(u, r, bytes, &len);
 	u->follower = follower_start(&w->followers, u, r, bytes, len,
 				     intended);
@@ -289,10 +327,10 @@ static bool ask(struct user *u, const struct load_step *step, nsec_t intended)
 {
 	struct worker *w = u->group->worker;
 	nsec_t now = loop_now_fresh(w->loop);
-	nsec_t deadline = intended + u->group->conf->timeout;
 	struct template_values values;
 	enum load_cause cause;
 	const char *bytes;
+	nsec_t deadline;
 	size_t len;
 
 	if (step->follow)
@@ -301,10 +339,9 @@ static bool ask(struct user *u, const struct load_step *step, nsec_t intended)
 	/* Always: what is drawn must not depend on what happens. */
 	user_values(u, &values);
 	bytes = request_render(u->request, &values, &w->out, &w->scratch, &len);
-	if (values.missing) {
-		stats_skipped(&w->stats, step->api);
-		return false;
-	}
+	if (values.missing)
+		return skipped(u, step);
+	deadline = intended + patience(u);
 	u->intended = intended;
 	u->state = USER_ASKING;
 	u->conn.has_sent = false;
@@ -325,8 +362,9 @@ static bool ask(struct user *u, const struct load_step *step, nsec_t intended)
 	return true;
 }
 
-void user_followed(struct user *u, nsec_t now)
+void user_followed(struct user *u, struct outcome o, nsec_t now)
 {
+	span_note(&u->span, o);
 	u->follower = NULL;
 	if (u->leaving)
 		away(u);
@@ -372,7 +410,7 @@ void user_answered(struct conn *c, const struct answer *a)
 		follower_answered(u->follower, a);
 		return;
 	}
-	if (now - u->intended >= u->group->conf->timeout) {
+	if (now - u->intended >= patience(u)) {
 		engine_abort(c);	/* the user has given up just before */
 		o = outcome_failed(LOAD_TIMEOUT);
 	} else if (a->status) {
@@ -389,7 +427,7 @@ void user_answered(struct conn *c, const struct answer *a)
 static void deadline_check(struct user *u)
 {
 	struct loop *loop = u->group->worker->loop;
-	nsec_t deadline = u->intended + u->group->conf->timeout;
+	nsec_t deadline = u->intended + patience(u);
 
 	if (loop_now(loop) < deadline) {
 		loop_timer_by(loop, &u->timer, deadline);
@@ -486,12 +524,12 @@ static void stop_unsent(struct user *u, nsec_t now)
 	const struct worker_group *g = u->group;
 	struct stats *stats = &g->worker->stats;
 	struct script ahead = u->script;
-	struct script_action action = { SCRIPT_REQUEST, 0, u->next };
+	struct script_action action = { SCRIPT_MARK, 0, u->next };
 	enum load_phase phase = worker_phase(g->worker, u->intended);
 
-	if (!u->next)
+	while (!u->next && action.kind == SCRIPT_MARK)
 		script_next(&ahead, g->worker->args.conf, g->conf, &action);
-	if (action.kind != SCRIPT_REQUEST || action.step->follow)
+	if (!action.step || action.step->follow)
 		return;
 	stats_due(stats, &u->seen, action.step->api, phase);
 	stats_censored(stats, action.step->api, phase, now - u->intended);
@@ -509,6 +547,7 @@ void user_stop(struct user *u, nsec_t now)
 	} else if (u->state == USER_THINKING && u->intended <= now) {
 		stop_unsent(u, now);
 	}
+	span_censored(&u->span, now, &w->stats);
 	u->state = USER_AWAY;
 	u->request = NULL;
 	u->follower = NULL;

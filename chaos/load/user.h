@@ -16,6 +16,7 @@
 #include "chaos/load/outcome.h"
 #include "chaos/load/redirect.h"
 #include "chaos/load/script.h"
+#include "chaos/load/span.h"
 #include "chaos/load/stats.h"
 
 struct worker;
@@ -63,6 +64,7 @@ struct user {
 	uint32_t iteration;	/* that it is in, as it last looked */
 	bool out;		/* its data has ended: never comes again */
 	struct follower *follower;	/* USER_POLLING */
+	struct span span;	/* the group that it is in */
 	struct user *next_free;
 };
 
@@ -77,6 +79,7 @@ void user_arrive(struct user *u, const struct arrival *a, bool queued);
 /* At once, whatever it is in; what is out is censored. */
 void user_stop(struct user *u, nsec_t now);
 void user_answered(struct conn *c, const struct answer *a);
-void user_followed(struct user *u, nsec_t now);	/* its poll is over */
+/* Its poll is over. */
+void user_followed(struct user *u, struct outcome o, nsec_t now);
 
 #endif

@@ -43,7 +43,8 @@
  *
  * series.jsonl:
  * {"kind":"api","t":second,"host","seq","api","phase","due","ok","client",
- *  "business","failed":{cause:n},"beside":true of an await's or a poll's}
+ *  "business","failed":{cause:n},"beside":true of an await's, a poll's
+ *  or a group's}
  * {"kind":"gauge","t":second,"host","seq","users","bad":bool,
  *  "why":"p95,errors","p95_s","errors","throughput", gauge.name: value, …}
  */

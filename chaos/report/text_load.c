@@ -135,7 +135,8 @@ static void counts(const json_t *root, FILE *f)
 		"business");
 	by_api(root, count_line, f);
 	if (any_beside(root))
-		fprintf(f, "  * followed beside the users: in no sum\n");
+		fprintf(f, "  * followed beside the users, or a group of "
+			   "steps: in no sum\n");
 }
 
 static void times_of(const char *name, const json_t *times, FILE *f)

@@ -9,6 +9,7 @@
 #include "chaos/base/mem.h"
 #include "chaos/base/rng.h"
 #include "chaos/sim/follow.h"
+#include "chaos/sim/group.h"
 
 enum { MAX_APIS = 16 };
 
@@ -24,6 +25,7 @@ struct sim_user {
 	bool active, leaving, affected;
 	bool follows;			/* waits for the end of a poll */
 	bool open;			/* an arrival: one journey, no more */
+	struct sim_group group;
 	struct sim_user *next_idle;
 	uint8_t asked[MAX_APIS], served[MAX_APIS];	/* a bit a phase */
 };
@@ -74,19 +76,12 @@ static void count(struct sim_user *u, int status)
 
 	hist_record(r->response, took);
 	hist_record(r->service, took);
-	if (status == 400) {
-		r->client++;
-		return;
-	}
-	if (status == 200) {
-		r->ok++;
+	++*sim_counter(r, status);
+	sim_group_note(&u->group, status);
+	if (status == 200)
 		u->served[u->api] |= 1U << phase_of(s, u->intended);
-		return;
-	}
-	u->affected = true;
-	r->failed[status == 429 ? LOAD_429
-		  : status == 0 ? LOAD_TIMEOUT
-				: LOAD_5XX]++;
+	else if (status != 400)
+		u->affected = true;
 }
 
 static void on_answer(void *arg, struct sim_request *r, int status)
@@ -173,7 +168,8 @@ static void ask(struct sim_user *u, const struct load_step_info *step)
 	row_of(s, u->api, now)->due++;
 	loop_timer_init(&u->timer, "patience", on_timeout, u);
 	loop_timer_at(s->loop, &u->timer,
-		      now + load_conf_timeout(s->args.conf));
+		      now + (step->timeout ? step->timeout
+					   : load_conf_timeout(s->args.conf)));
 	u->request = sim_submit(s->model, kind, is_invalid(u, kind), on_answer,
 				u);
 }
@@ -193,6 +189,7 @@ static void on_followed(void *arg, const struct sim_follow *f, bool in_time)
 	if (!u)
 		return;
 	u->follows = false;
+	sim_group_note(&u->group, in_time ? 200 : 0);
 	u->step++;
 	next_step(u);
 }
@@ -225,6 +222,20 @@ static void think(struct sim_user *u)
 
 	loop_timer_init(&u->timer, "think", on_thought, u);
 	loop_timer_at(u->all->loop, &u->timer, loop_now(u->all->loop) + t);
+}
+
+/* A group begins or ends. */
+static void mark(struct sim_user *u, const struct load_step_info *step)
+{
+	struct sim_users *s = u->all;
+	struct sim_group *g = &u->group;
+	nsec_t now = loop_now(s->loop);
+	uint32_t api = step->api ? api_index(s, step->api) : g->api;
+
+	if (step->kind == LOAD_GROUP)
+		sim_group_begin(g, api, now, row_of(s, api, now));
+	else
+		sim_group_end(g, now, row_of(s, api, g->from));
 }
 
 static void next_step(struct sim_user *u)
@@ -266,6 +277,11 @@ static void next_step(struct sim_user *u)
 		u->step++;
 		next_step(u);
 		break;
+	case LOAD_GROUP:
+	case LOAD_GROUP_END:
+		mark(u, &steps[u->step++]);
+		next_step(u);
+		break;
 	}
 }
 
@@ -284,7 +300,8 @@ static void join(struct sim_user *u)
 	load_conf_journey(u->all->args.conf, u->journey, &name, &steps,
 			  &n);
 	u->step = 0;
-	while (u->step < n && steps[u->step].api)
+	u->group.open = false;
+	while (u->step < n && steps[u->step].kind != LOAD_THINK)
 		u->step++;
 	if (u->step < n)
 		think(u);
@@ -515,6 +532,8 @@ static void sim_stop(void *load)
 			u->request->answered = NULL;
 			f.censored[u->api]++;
 		}
+		if (u->active && u->group.open)
+			f.censored[u->group.api]++;
 	}
 	loop_timer_stop(s->loop, &s->tick);
 	loop_timer_stop(s->loop, &s->ramp);

@@ -53,9 +53,14 @@ soft_check = impossible: size > 1MB
 step = await GET /coupons/${{id}} until json /status = confirmed every 100ms timeout 3s as confirmation
 ; the user waits for this one; its value has a blank in it
 step = poll GET /jobs/${{job}} until json /done = true every 50ms timeout 3s as job
+; its time is a row of its own
+step = group painting
 ; the answer comes as gzip
 step = GET /colour/${{pick.red|green}}/${{rand.10..99}} as colour
 check = whole: body contains xend
+timeout = 3s
+step = think const 100ms
+step = end
 [load users]
 stages = 0s 4
 """)
@@ -71,6 +76,9 @@ for api in "login issue confirmation job colour".split():
     check(f"{api}: {N} times, all ok", row["ok"] == row["requests"] == N, row)
 check("each person once", shop.who == {n: 1 for n in people}, shop.who)
 check("each request with a key of its own", len(shop.keys) == N)
+group = rows["painting"]
+check("a group has a time of its own", group["beside"] and
+      group["ok"] == group["requests"] == N and group["response_ms"]["p50"] >= 100, group)
 check("redirects", shop.seen["home"] == audit["redirects"] == N, audit)
 polls = shop.seen["coupons"] + shop.seen["jobs"]
 check("polls", audit["polls"] == polls >= 6 * N, (audit["polls"], polls))

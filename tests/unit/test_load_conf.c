@@ -294,6 +294,63 @@ static void an_await_is_told_apart(void **state)
 	read_done(&r);
 }
 
+static void a_group_is_told_apart(void **state)
+{
+	const struct load_step_info *steps;
+	struct load_scopes scopes;
+	const char *name;
+	struct read r;
+	size_t n;
+
+	(void)state;
+	read_text(&r, "[target a]\nurl = http://127.0.0.1:1\n"
+		      "[journey x]\nstep = group g\ntag = money\n"
+		      "step = GET /a as a\ntimeout = 3s\nstep = end\n"
+		      "[load l]\nstages = 0s 1\n");
+	assert_int_equal(r.errs.n, 0);
+	load_conf_scopes(r.conf, &scopes);
+	assert_int_equal(scopes.beside, 1);
+	assert_int_equal(scopes.tags[0].apis, 1);
+	load_conf_journey(r.conf, 0, &name, &steps, &n);
+	assert_int_equal(n, 3);
+	assert_int_equal(steps[0].kind, LOAD_GROUP);
+	assert_string_equal(steps[0].api, "g");
+	assert_true(steps[1].timeout == 3 * NSEC_SEC);
+	assert_int_equal(steps[2].kind, LOAD_GROUP_END);
+	assert_null(steps[2].api);
+	read_done(&r);
+}
+
+static void wrong_groups(void **state)
+{
+	struct read r;
+
+	(void)state;
+	read_text(&r, "[target a]\nurl = http://127.0.0.1:1\n"
+		      "[journey x]\nstep = end\n"			/* 4 */
+		      "step = group g\n"
+		      "header = A: b\n"				/* 6 */
+		      "step = group h\n"				/* 7 */
+		      "step = think const 1s\nstep = end\n"		/* 9 */
+		      "step = GET /a as g\n"				/* 10 */
+		      "timeout = 0s\n"					/* 11 */
+		      "step = poll GET /a until status = 200 as p\n"
+		      "timeout = 1s\n"					/* 13 */
+		      "step = group i\nstep = end here\n"		/* 15 */
+		      "[load l]\nstages = 0s 1\n");
+	assert_true(has_error(&r, 4, "no group to end"));
+	assert_true(has_error(&r, 6, "below the request"));
+	assert_true(has_error(&r, 7, "within a group"));
+	assert_true(has_error(&r, 9, "no request or poll"));
+	assert_true(has_error(&r, 10, "cannot be both"));
+	assert_true(has_error(&r, 11, "too short"));
+	assert_true(has_error(&r, 13, "own line"));
+	assert_true(has_error(&r, 15, "takes nothing"));
+	assert_true(has_error(&r, 15, "nothing ends its last group"));
+	assert_int_equal(r.errs.n, 9);
+	read_done(&r);
+}
+
 static void tags_are_of_a_journey_or_a_step(void **state)
 {
 	struct load_scopes scopes;
@@ -379,6 +436,8 @@ int main(void)
 		cmocka_unit_test(too_many_data_files),
 		cmocka_unit_test(mistakes_in_what_follows_an_answer),
 		cmocka_unit_test(an_await_is_told_apart),
+		cmocka_unit_test(a_group_is_told_apart),
+		cmocka_unit_test(wrong_groups),
 		cmocka_unit_test(tags_are_of_a_journey_or_a_step),
 		cmocka_unit_test(load_without_target_or_journey),
 		cmocka_unit_test(the_mix_is_drawn_by_weight),

@@ -277,6 +277,135 @@ static void an_await_knocks_until_somebody_answers(void **state)
 	result_free(&r);
 }
 
+/* From the first step's start to the last one's end, thinks included. */
+static void a_group_has_a_time_of_its_own(void **state)
+{
+	static struct server server;
+	static struct result r;
+	const struct load_row *group, *slow;
+
+	(void)state;
+	server_start(&server);
+	run_text(&server, &r,
+		 "[journey a]\nstep = GET /ok as before\n"
+		 "step = group checkout\n"
+		 "step = GET /slow/30 as slow\n"
+		 "step = think const 40ms\n"
+		 "step = GET /status/409 as busy\n"
+		 "step = end\n"
+		 "step = think const 10ms\n"
+		 "[load l]\nstages = 0s 2\n", 1000 * NSEC_MS);
+	server_stop(&server);
+	group = of(&r, 1);
+	slow = of(&r, 2);
+	assert_in_range(group->ok, 10, 26);
+	assert_int_equal(completed(group), group->ok);
+	assert_int_equal(group->ok + r.final.censored[1], group->due);
+	/* Each began with the request in it, that the end may have cut off. */
+	assert_in_range(slow->due, group->due - 2, group->due);
+	/* But for those that the end has cut off. */
+	assert_true(hist_percentile(group->response, 20) >= 69 * NSEC_MS);
+	assert_true(hist_percentile(group->response, 50) < 95 * NSEC_MS);
+	assert_int_equal(hist_count(group->service), 0);
+	/* It is no request. */
+	assert_int_equal(r.final.requests,
+			 of(&r, 0)->due + slow->due + of(&r, 3)->due);
+	assert_int_equal(r.final.users_affected, 0);
+	check_counts(&r, &server);
+	result_free(&r);
+}
+
+static void a_group_fails_as_its_first_failure(void **state)
+{
+	static struct server server;
+	static struct result r;
+
+	(void)state;
+	server_start(&server);
+	run_text(&server, &r,
+		 "[journey a]\nstep = group g5xx\n"
+		 "step = GET /ok as a\nstep = GET /status/503 as b\n"
+		 "step = GET /reset as c\nstep = end\n"
+		 "step = group client\nstep = GET /status/400 as d\n"
+		 "step = end\n"
+		 "step = group skips\nstep = GET /status/500 as e\n"
+		 "expect = 500\ncapture = v: header X-Nothing\n"
+		 "step = GET /ok/${v} as f\nstep = end\n"
+		 "step = group polls\nstep = poll GET /ok until status = 404 "
+		 "every 5ms timeout 30ms as p\nstep = end\n"
+		 "step = group awaits\nstep = GET /ok as a\n"
+		 "step = await GET /ok until status = 404 every 5ms timeout "
+		 "30ms as w\nstep = end\n"
+		 "step = think const 10ms\n"
+		 "[load l]\nstages = 0s 1\n", 600 * NSEC_MS);
+	server_stop(&server);
+	assert_true(of(&r, 0)->failed[LOAD_5XX] > 3);
+	assert_int_equal(completed(of(&r, 0)), of(&r, 0)->failed[LOAD_5XX]);
+	assert_true(of(&r, 4)->client > 3);
+	assert_int_equal(completed(of(&r, 4)), of(&r, 4)->client);
+	assert_true(of(&r, 6)->failed[LOAD_CHECK] > 3);
+	assert_int_equal(completed(of(&r, 6)), of(&r, 6)->failed[LOAD_CHECK]);
+	assert_true(of(&r, 9)->failed[LOAD_TIMEOUT] > 3);
+	assert_int_equal(completed(of(&r, 9)), of(&r, 9)->failed[LOAD_TIMEOUT]);
+	/* Nobody waits for an await. */
+	assert_true(of(&r, 11)->ok > 3);
+	assert_int_equal(completed(of(&r, 11)), of(&r, 11)->ok);
+	check_counts(&r, &server);
+	result_free(&r);
+}
+
+/* A think before the first request is left out, though a group has begun. */
+static void an_arrivals_group_ends_with_it(void **state)
+{
+	static struct server server;
+	static struct result r;
+
+	(void)state;
+	server_start(&server);
+	run_text(&server, &r,
+		 "[journey a]\nstep = group all-of-it\n"
+		 "step = think const 5s\nstep = GET /ok as one\n"
+		 "step = think const 40ms\nstep = end\n"
+		 "step = think const 5s\n"
+		 "[load l]\nmodel = arrivals\nstages = 0s 50\n",
+		 1000 * NSEC_MS);
+	server_stop(&server);
+	assert_in_range(of(&r, 1)->ok, 45, 51);
+	assert_int_equal(of(&r, 0)->due, of(&r, 1)->due);
+	assert_in_range(of(&r, 0)->ok, 40, of(&r, 1)->ok);
+	assert_true(hist_percentile(of(&r, 0)->response, 10) >= 39 * NSEC_MS);
+	assert_int_equal(of(&r, 0)->ok + r.final.censored[0], of(&r, 0)->due);
+	assert_int_equal(r.users[0].asked, of(&r, 0)->due);
+	check_counts(&r, &server);
+	result_free(&r);
+}
+
+static void a_step_has_a_timeout_of_its_own(void **state)
+{
+	static struct server server;
+	static struct result r;
+
+	(void)state;
+	server_start(&server);
+	run_text(&server, &r,
+		 "[journey a]\nstep = GET /hang as short\ntimeout = 60ms\n"
+		 "step = GET /slow/150 as long\ntimeout = 2s\n"
+		 "step = GET /slow/150 as usual\n"
+		 "[load l]\ntimeout = 100ms\nstages = 0s 1\n",
+		 1500 * NSEC_MS);
+	server_stop(&server);
+	assert_in_range(of(&r, 0)->failed[LOAD_TIMEOUT], 3, 6);
+	assert_int_equal(completed(of(&r, 0)), of(&r, 0)->failed[LOAD_TIMEOUT]);
+	/* At the timeout's value, whenever the timer came. */
+	assert_int_equal(hist_percentile(of(&r, 0)->response, 99.9) /
+				 (2 * NSEC_MS), 30);
+	assert_in_range(of(&r, 1)->ok, 3, 6);
+	assert_int_equal(completed(of(&r, 1)), of(&r, 1)->ok);
+	assert_in_range(of(&r, 2)->failed[LOAD_TIMEOUT], 3, 6);
+	check_counts(&r, &server);
+	result_free(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -288,6 +417,10 @@ int main(void)
 		cmocka_unit_test(checks_are_counted_by_name),
 		cmocka_unit_test(arrivals_are_followed_after_they_are_through),
 		cmocka_unit_test(an_await_knocks_until_somebody_answers),
+		cmocka_unit_test(a_group_has_a_time_of_its_own),
+		cmocka_unit_test(a_group_fails_as_its_first_failure),
+		cmocka_unit_test(an_arrivals_group_ends_with_it),
+		cmocka_unit_test(a_step_has_a_timeout_of_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -158,6 +158,7 @@ static void tiny_init(struct tiny *t, enum load_model model)
 					&err),
 			 0);
 	t->journey = (struct load_journey){ .steps = t->steps, .n = 3,
+					    .first_request = 1,
 					    .last_request = 1 };
 	t->upto = 1;
 	t->group = (struct load_group){ .model = model, .journeys = &t->which,
