@@ -53,7 +53,8 @@ static const struct opt scenario_opts[] = {
 	  .example = "include/base.ini" },
 	{ .name = "lead_in", .type = OPT_DURATION, .off = SCENARIO(lead_in),
 	  .flags = OPT_NONNEG, .def = "60s",
-	  .help = "traffic before T+0: the baseline, not scored",
+	  .help = "traffic before T+0: the baseline, not scored (traffic "
+		  "alone: none, unless it is given)",
 	  .example = "60s" },
 	{ .name = "name", .type = OPT_STR, .off = SCENARIO(name),
 	  .help = "short name, part of the run's id; else the file's",
@@ -278,6 +279,8 @@ void plan_read_times(struct plan *p, struct errs *errs)
 		/* And a second, in which the last of it is written. */
 		conf->duration = end + load_conf_grace(p->load) + NSEC_SEC;
 	}
+	if (!scenario_value(s, "lead_in") && !is_drill(p))
+		conf->lead_in = 0;
 	if (!scenario_value(s, "window"))
 		conf->window_to = end ? end : conf->duration;
 	check_times(conf, s, errs);

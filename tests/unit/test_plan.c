@@ -399,6 +399,36 @@ static void test_a_scenario_may_be_small(void **state)
 	errs_done(&errs);
 }
 
+static nsec_t lead_in_of(const char *text)
+{
+	struct scenario *sc = NULL;
+	struct errs errs;
+	struct plan *p;
+	nsec_t lead_in;
+
+	errs_init(&errs);
+	scenario_parse("t.ini", text, specs, NULL, NULL, &sc, &errs);
+	plan_new(sc, &plain, &p, &errs);
+	show(&errs);
+	assert_non_null(p);
+	lead_in = p->conf.lead_in;
+	plan_free(p);
+	errs_done(&errs);
+	return lead_in;
+}
+
+#define TRAFFIC "[target t]\nurl = http://127.0.0.1:1\n"                \
+		"[journey j]\nstep = GET /\n[load l]\nstages = 0s 1, 60s 1\n"
+
+static void test_traffic_alone_has_no_lead_in(void **state)
+{
+	(void)state;
+	assert_int_equal(lead_in_of("[scenario]\n" TRAFFIC), 0);
+	assert_int_equal(lead_in_of("[scenario]\nlead_in = 5s\n" TRAFFIC),
+			 5 * NSEC_SEC);
+	assert_int_equal(lead_in_of("[scenario]\nduration = 1m\n"), NSEC_MIN);
+}
+
 static void test_allow(void **state)
 {
 	struct plan *p = load("coupon-event.ini", &plain);
@@ -495,6 +525,7 @@ int main(void)
 		cmocka_unit_test(test_wrong_scenarios),
 		cmocka_unit_test(test_load_after_the_end),
 		cmocka_unit_test(test_a_scenario_may_be_small),
+		cmocka_unit_test(test_traffic_alone_has_no_lead_in),
 		cmocka_unit_test(test_allow),
 		cmocka_unit_test(test_print),
 		cmocka_unit_test(test_json_is_the_same_each_time),
