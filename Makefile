@@ -22,7 +22,7 @@ sources = $(shell git ls-files '*.c' '*.h')
 
 .NOTPARALLEL:
 .PHONY: all help setup check-setup build replay test sanitize bench \
-	bench-load bench-proxy fuzz kill accept format lint docs docs-check \
+	bench-load bench-proxy fuzz soak kill accept format lint docs docs-check \
 	clean
 
 all: check-setup build
@@ -33,6 +33,7 @@ help:
 	@echo 'make kill N=50          kills the controller at seeded moments'
 	@echo 'make accept [T=50]      the acceptance list, resumable'
 	@echo 'make fuzz T=http1 SECONDS=3600   a fuzz target, resumable'
+	@echo 'make soak SECONDS=3600 RATE=20000   memory and descriptors stay flat'
 	@echo 'make bench              measured; never part of test'
 	@echo 'make bench-load         gameday, wrk and k6 against nginx'
 	@echo 'make bench-proxy        the proxy beside HAProxy and Toxiproxy'
@@ -75,6 +76,10 @@ bench: setup build
 
 fuzz:
 	@SECONDS_WANTED=$(or $(SECONDS),60) T='$(T)' bash tests/fuzz/run.sh
+
+soak: setup build
+	@SECONDS_WANTED=$(or $(SECONDS),3600) RATE=$(or $(RATE),20000) \
+		bash tests/soak/run.sh
 
 # ROUNDS=3 REALTIME=1; what it prints goes into docs/benchmarks.md too.
 bench-load: setup build
