@@ -81,13 +81,6 @@ void arrivals_done(struct arrivals *a)
 	a->n = a->cap = 0;
 }
 
-void arrivals_changed(struct arrivals *a, nsec_t now)
-{
-	a->cursor = now;
-	draw(a);
-	timer_set(a);
-}
-
 static struct user *user_take(struct arrivals *a)
 {
 	struct worker_group *g = a->group;
@@ -286,6 +279,18 @@ static void come(struct arrivals *a, nsec_t now,
 		if (index % args->threads == args->index)
 			one(a, index, at);
 	}
+}
+
+void arrivals_come(struct arrivals *a, nsec_t now)
+{
+	come(a, now, came);
+}
+
+void arrivals_changed(struct arrivals *a, nsec_t now)
+{
+	a->cursor = now;
+	draw(a);
+	timer_set(a);
 }
 
 static void arrivals_timer(struct loop *loop, struct loop_timer *timer,

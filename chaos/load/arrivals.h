@@ -28,6 +28,8 @@ struct arrivals {
 void arrivals_start(struct arrivals *a, struct worker_group *group,
 		    nsec_t from);
 void arrivals_done(struct arrivals *a);
+/* Those that are due by now come: before anything of their plan changes. */
+void arrivals_come(struct arrivals *a, nsec_t now);
 /* The rate has changed, or is 0 while paused. */
 void arrivals_changed(struct arrivals *a, nsec_t now);
 /* A user is through with one. */

@@ -51,6 +51,8 @@ static bool is_exhausted(const struct worker_group *g, nsec_t now)
 
 static void group_over(struct worker_group *g, nsec_t now)
 {
+	if (g->conf->model == LOAD_ARRIVALS)
+		arrivals_come(&g->arrivals, now);
 	g->over = true;
 	if (g->conf->model == LOAD_ARRIVALS)
 		arrivals_changed(&g->arrivals, now);

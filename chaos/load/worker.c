@@ -218,6 +218,8 @@ static void cpu_timer(struct loop *loop, struct loop_timer *timer, void *arg)
 static void group_adjust(struct worker_group *g, const struct load_adjust *a,
 			 nsec_t now)
 {
+	if (g->conf->model == LOAD_ARRIVALS)
+		arrivals_come(&g->arrivals, now);
 	switch (a->what) {
 	case LOAD_PAUSE:
 	case LOAD_RESUME:

@@ -28,6 +28,9 @@ struct result {
 	struct load_users_row users[APIS_MAX * LOAD_PHASES];
 	struct load_check_total checks[APIS_MAX];	/* without names */
 	bool done;
+	bool finished;		/* it ended by itself */
+	nsec_t finished_at;	/* drill ns */
+	struct loop *loop;
 };
 
 struct setup {
@@ -37,6 +40,7 @@ struct setup {
 	uint64_t seed;
 	unsigned threads;
 	int port;
+	bool ends;		/* as load_args.ends; until is a limit then */
 	/* Called once each turn with the drill time; may be NULL. */
 	void (*act)(struct setup *s, void *load, nsec_t now);
 	int acted;
@@ -83,6 +87,15 @@ static inline void on_done(void *arg, const struct load_final *final)
 	for (size_t i = 0; i < final->n_checks && i < APIS_MAX; i++)
 		r->checks[i] = final->checks[i];
 	r->done = true;
+}
+
+static inline void on_finished(void *arg)
+{
+	struct result *r = arg;
+
+	assert_false(r->finished || r->done);
+	r->finished = true;
+	r->finished_at = loop_now_fresh(r->loop);
 }
 
 static inline void result_init(struct result *r, nsec_t from)
@@ -156,6 +169,7 @@ static inline void run(struct setup *s, struct result *r)
 		.conf = conf, .seed = s->seed, .threads = s->threads,
 		.allow = allow, .from = s->from, .snapshot = on_snapshot,
 		.done = on_done, .arg = r,
+		.ends = s->ends, .finished = on_finished,
 	};
 
 	result_init(r, s->from);
@@ -164,13 +178,13 @@ static inline void run(struct setup *s, struct result *r)
 			   (nsec_t)((double)s->from / s->speed);
 	assert_int_equal(loop_new(LOOP_EPOLL, &loop, &err), 0);
 	loop_set_clock(loop, &args.clock);
-	args.loop = loop;
+	args.loop = r->loop = loop;
 	if (load_threads.open(&args, &load, &err) < 0)
 		fail_msg("%s", err.msg);
 	if (s->opened)
 		s->opened(s);
 	assert_int_equal(load_threads.start(load, &err), 0);
-	while (loop_now_fresh(loop) < s->until) {
+	while (loop_now_fresh(loop) < s->until && !r->finished) {
 		loop_turn(loop, 5 * NSEC_MS);
 		if (s->act)
 			s->act(s, load, loop_now(loop));

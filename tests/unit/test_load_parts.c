@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,30 +73,65 @@ static void areas_invert_the_ramp(void **state)
 	stages_done(&s);
 }
 
-static void distributions_have_their_means(void **state)
+/* Of 100 000 draws; what they should be, in seconds. */
+struct drawn {
+	const char *text;
+	double mean, sd, median;
+};
+
+static int compare_double(const void *a, const void *b)
 {
-	static const char *const texts[] = {
-		"const 1s", "exp 4.8s", "uniform 0.28s 0.84s",
-		"normal 4.8s 0.5s", "lognormal 2s 1s",
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Within four standard errors of a mean, and for the spread 3 %. */
+static void check_drawn(const struct drawn *want, double *t, size_t n)
+{
+	double sum = 0, squares = 0, mean;
+
+	for (size_t i = 0; i < n; i++)
+		sum += t[i];
+	mean = sum / (double)n;
+	for (size_t i = 0; i < n; i++)
+		squares += (t[i] - mean) * (t[i] - mean);
+	qsort(t, n, sizeof(*t), compare_double);
+	assert_float_equal(mean, want->mean,
+			   4 * want->sd / sqrt((double)n) + 1e-9);
+	assert_float_equal(sqrt(squares / (double)n), want->sd,
+			   0.03 * want->sd + 1e-9);
+	assert_float_equal(t[n / 2], want->median, 0.02 * want->median);
+}
+
+static void distributions_are_what_they_say(void **state)
+{
+	static const struct drawn rows[] = {
+		{ "const 1s", 1, 0, 1 },
+		{ "exp 4.8s", 4.8, 4.8, 4.8 * 0.693147 },
+		{ "uniform 0.28s 0.84s", 0.56, 0.161658, 0.56 },
+		{ "normal 4.8s 0.5s", 4.8, 0.5, 4.8 },
+		{ "lognormal 2s 1s", 2, 1, 1.788854 },
 	};
+	enum { N = 100000 };
+	double *t = mem_calloc(N, sizeof(*t));
 	struct rng rng;
 
 	(void)state;
 	rng_init(&rng, 3, 3);
-	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		struct dist d = { 0 };
 		struct err err;
-		double sum = 0;
 
-		assert_int_equal(dist_parse(texts[i], &d, &err), 0);
-		for (int k = 0; k < 100000; k++) {
-			nsec_t t = dist_draw(&d, &rng);
-
-			assert_true(t >= 0);
-			sum += (double)t / 1e9;
+		assert_int_equal(dist_parse(rows[i].text, &d, &err), 0);
+		assert_float_equal(dist_mean_s(&d), rows[i].mean, 1e-9);
+		for (int k = 0; k < N; k++) {
+			t[k] = (double)dist_draw(&d, &rng) / NSEC_SEC;
+			assert_true(t[k] >= 0);
 		}
-		assert_float_equal(sum / 1e5 / dist_mean_s(&d), 1, 0.02);
+		check_drawn(&rows[i], t, N);
 	}
+	mem_free(t);
 }
 
 static void templates_render(void **state)
@@ -454,7 +490,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(stages_are_linear_with_jumps),
 		cmocka_unit_test(areas_invert_the_ramp),
-		cmocka_unit_test(distributions_have_their_means),
+		cmocka_unit_test(distributions_are_what_they_say),
 		cmocka_unit_test(templates_render),
 		cmocka_unit_test(scripts_depend_on_seed_and_number),
 		cmocka_unit_test(digest_is_drawn_ahead),
