@@ -192,6 +192,8 @@ static bool proceed_one(struct user *u, nsec_t t)
 	switch (action.kind) {
 	case SCRIPT_THINK:
 		think(u, t, action.think);
+		if (u->group->over)
+			user_finish(u);
 		break;
 	case SCRIPT_REQUEST:
 		if (u->not_before <= t)
