@@ -24,7 +24,8 @@ static void serve_and_run(struct setup *s, struct result *r)
 static void iterations_are_shared(void **state)
 {
 	struct setup s = {
-		.text = "[journey a]\nstep = GET /ok as a\nstep = GET /ok as b\n"
+		.text = "[journey a]\n"
+			"step = GET /ok as a\nstep = GET /ok as b\n"
 			"[load l]\niterations = 101\nstages = 0s 7, 60s 7\n",
 		.speed = 1, .until = 20 * NSEC_SEC, .seed = 1, .threads = 2,
 		.ends = true,
@@ -46,7 +47,8 @@ static void iterations_of_each_user(void **state)
 {
 	struct setup s = {
 		.text = "[journey a]\nstep = GET /ok\nstep = think exp 5ms\n"
-			"[load l]\nuser_iterations = 3\nstages = 0s 20, 60s 20\n",
+			"[load l]\nuser_iterations = 3\n"
+			"stages = 0s 20, 60s 20\n",
 		.speed = 1, .until = 20 * NSEC_SEC, .seed = 1, .threads = 2,
 		.ends = true,
 	};
@@ -63,7 +65,8 @@ static void iterations_of_each_user(void **state)
 static void iterations_of_arrivals(void **state)
 {
 	struct setup s = {
-		.text = "[journey a]\nstep = GET /ok\n[load l]\nmodel = arrivals\n"
+		.text = "[journey a]\nstep = GET /ok\n"
+			"[load l]\nmodel = arrivals\n"
 			"iterations = 55\nstages = 0s 5000/s, 60s 5000/s\n",
 		.speed = 1, .until = 20 * NSEC_SEC, .seed = 1, .threads = 2,
 		.ends = true,
