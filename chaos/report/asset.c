@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The assembler includes the files; CMakeLists.txt says what depends on them. */
+/* The assembler includes the files; CMakeLists.txt knows of them. */
 #include "chaos/report/asset.h"
 
 #include <stddef.h>

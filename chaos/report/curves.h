@@ -8,7 +8,7 @@
 #include "chaos/report/report.h"
 
 struct report_curve {
-	const char *chart;	/* "times": curves of one chart are neighbours */
+	const char *chart;	/* "times"; curves of one are neighbours */
 	char *name;		/* "p95" */
 	const char *unit;	/* "s", "1/s", "" */
 	double *v;		/* one a drill second; NAN: not known */

@@ -147,8 +147,9 @@ static json_t *charts_of(const struct report_curves *c)
 /* Round times, as many as can be read. */
 static json_t *ticks_of(double from, double to)
 {
-	static const double steps[] = { 1,   2,	  5,   10,   15,   30,	  60,
-					120, 300, 600, 1800, 3600, 7200, 21600 };
+	static const double steps[] = {
+		1,   2,	  5,   10,   15,   30,	 60,
+		120, 300, 600, 1800, 3600, 7200, 21600 };
 	double step = steps[0];
 	json_t *array = json_array();
 

@@ -7,7 +7,7 @@
  *	{{a/b|filter}}	the same, as the filter writes it
  *	{{#a}}…{{/a}}	for each element of an array; else once, if it is there
  *			and is not false, 0, "" or empty; {{#a=x}}: if it is x
- *	{{?a}}…{{/a}}	once, if the former gives anything; looks at nothing else
+ *	{{?a}}…{{/a}}	once, if the former gives anything; names as before
  *	{{^a}}…{{/a}}	if it gives nothing
  *	{{>part}}	what a function writes, not escaped
  *	{{!…}}		nothing

@@ -45,7 +45,8 @@ static void test_template(void **state)
 		{ "{{?v}}{{name}}{{/v}}{{?e}}no{{/e}}{{?f}}no{{/f}}", "outer" },
 		{ "{{^e}}none{{/e}}{{^v}}no{{/v}}", "none" },
 		{ "{{#kind=k}}yes{{/kind}}{{#kind=l}}no{{/kind}}", "yes" },
-		{ "a\n{{#v}}\n- {{name}}\n{{/v}}\nb\n", "a\n- one\n- two\nb\n" },
+		{ "a\n{{#v}}\n- {{name}}\n{{/v}}\nb\n",
+		  "a\n- one\n- two\nb\n" },
 		{ "{{#v}}{{#v}}x{{/v}}{{/v}}", "xxxx" },
 		/* what it does not know stays, to be seen */
 		{ "{{!gone}}{{n|nothing}} {{>part}} {{#v}}",
