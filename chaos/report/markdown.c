@@ -118,6 +118,32 @@ static void measures(const json_t *root, FILE *f)
 	}
 }
 
+static void impact(const json_t *root, FILE *f)
+{
+	json_t *row;
+	size_t i;
+
+	if (json_array_size(json_at(root, "impact")) == 0)
+		return;
+	fputs("\n## Impact\n\n| figure | value | recorded | formula | inputs "
+	      "|\n|---|--:|--:|---|---|\n", f);
+	json_array_foreach(json_at(root, "impact"), i, row) {
+		char text[64] = "-";
+
+		if (json_is_number(json_object_get(row, "value")))
+			snprintf(text, sizeof(text), "%.10g %s",
+				 json_num(row, "value", NAN),
+				 json_str(row, "unit", ""));
+		fputs("| ", f);
+		put(f, json_str(row, "name", "?"));
+		cell(f, text);
+		cell(f, json_str(row, "recorded", "-"));
+		cell(f, json_str(row, "formula", ""));
+		cell(f, json_str(row, "inputs_text", ""));
+		fputs(" |\n", f);
+	}
+}
+
 static double failed_of(const json_t *row)
 {
 	const char *key;
@@ -224,6 +250,7 @@ static void md_write(const struct report *r, FILE *f)
 	criteria(root, f);
 	milestones(root, f);
 	measures(root, f);
+	impact(root, f);
 	traffic(root, f);
 	faults(root, f);
 	steps(root, f);

@@ -193,6 +193,7 @@ static void put_shares(const struct facts *f, json_t *array)
 	double period = json_num(f->run, "slo/period_s", 0);
 
 	window_requests(f, NULL, &good, &failed);
+	put(array, "bad_seconds", "bad seconds", "window", bad, "s");
 	put(array, "affected_share", "bad seconds", "window", bad / length,
 	    "share");
 	put(array, "availability_time", "good seconds", "window",
@@ -254,6 +255,52 @@ static double peak_throughput(const struct facts *f)
 	return peak;
 }
 
+static void put_user_minutes(const struct facts *f, json_t *array)
+{
+	double most = 0, sum = 0;
+	json_t *g;
+	size_t i;
+
+	json_array_foreach(f->gauges, i, g) {
+		double users = json_num(g, "users", 0);
+
+		most = fmax(most, users);
+		if (in_window(f, g) && json_flag(g, "bad", false))
+			sum += users;
+	}
+	if (most > 0) {
+		put(array, "users_max", "most at once", "whole drill", most,
+		    "users");
+		put(array, "user_minutes_affected",
+		    "users in the bad seconds", "window", sum / 60,
+		    "user-minutes");
+	}
+}
+
+static void put_unserved(const struct facts *f, const char *api, json_t *array)
+{
+	double asked = users_row(f, api, "fault", "asked");
+	double unserved = users_row(f, api, "fault", "unserved");
+	const char *share = report_key(f, "impact", "inquiries.share");
+	double per_user = NAN;
+
+	put(array, "users_asked", "asked between start", "and first action",
+	    asked, "users");
+	put(array, "users_unserved", "asked between start",
+	    "and first action, got none", unserved, "users");
+	put(array, "users_unserved_share", "users_unserved", "users_asked",
+	    unserved / asked, "share");
+	put(array, "users_unserved_raw", "requests of the same users",
+	    "and of those served", users_row(f, api, "fault", "raw"),
+	    "requests");
+	if (share && units_share(share, &per_user, NULL) == 0)
+		put(array, "inquiries", "users_unserved", share,
+		    round(unserved * per_user), "inquiries");
+	put(array, "success_after_reopen", "issued",
+	    "issued + sold out + already issued + failed",
+	    success_after_lift(f, api), "share");
+}
+
 static void put_impact(const struct facts *f, json_t *array)
 {
 	const char *users = report_key(f, "impact", "users.api");
@@ -265,21 +312,14 @@ static void put_impact(const struct facts *f, json_t *array)
 	    json_num(facts_event(f, "load"), "users_affected", NAN), "users");
 	put(array, "tps_surge", "highest 10 s mean of ok answers", "window",
 	    peak_throughput(f), "1/s");
-	if (users) {
-		put(array, "users_unserved", "asked between start",
-		    "and first action, got none",
-		    users_row(f, users, "fault", "unserved"), "users");
-		put(array, "users_unserved_raw", "requests of the same users",
-		    "and of those served",
-		    users_row(f, users, "fault", "raw"), "requests");
-		put(array, "success_after_reopen", "issued",
-		    "issued + sold out + already issued + failed",
-		    success_after_lift(f, users), "share");
-	}
+	if (users)
+		put_unserved(f, users, array);
+	put_user_minutes(f, array);
 	if (!order)
 		return;
 	window_requests(f, order, &good, &failed);
 	limited = window_limited(f, order);
+	put(array, "orders_failed_all", "failed", "window", failed, "orders");
 	failed -= limited;
 	put(array, "orders_failed", "failed, but for 429", "window", failed,
 	    "orders");

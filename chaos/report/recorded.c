@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * [recorded] beside the replay, and [impact].  A figure with a tolerance is a
+ * [recorded] beside the replay.  A figure with a tolerance is a
  * criterion of replay; the others are shown.
  */
 #include <errno.h>
@@ -40,10 +40,11 @@ static const struct recorded_key {
 	{ "users.unserved", "users_unserved", REC_NUMBER },
 	{ "orders.failed", "orders_failed", REC_NUMBER },
 	{ "sales.lost", "sales_lost", REC_NUMBER },
-	{ "inquiries", NULL, REC_NUMBER },
+	{ "inquiries", "inquiries", REC_NUMBER },
 	{ "search.limit", "search/limit/value", REC_SEARCH },
 	{ "search.knee", "search/knee/value", REC_SEARCH },
 	{ "search.xmax", "search/xmax/value", REC_SEARCH },
+	{ "users.unserved_share", "users_unserved_share", REC_SHARE },
 };
 
 enum { KEYS = sizeof(keys) / sizeof(keys[0]) };
@@ -79,6 +80,7 @@ static const struct opt recorded_opts[] = {
 	REC(16, "search.limit", "of load --find: the highest good load"),
 	REC(17, "search.knee", "its N*, users"),
 	REC(18, "search.xmax", "its highest throughput, requests/s"),
+	REC(19, "users.unserved_share", "the same, of those who asked"),
 	{ .name = "at.*", .type = OPT_LINES,
 	  .off = offsetof(struct recorded, at),
 	  .help = "when the [milestone] of that name came",
@@ -96,31 +98,6 @@ const struct section_spec report_recorded_section = {
 	.size = sizeof(struct recorded),
 	.summary = "the postmortem's figures; with +-TOLERANCE they are "
 		   "criteria of replay",
-};
-
-struct impact {
-	char *order_api, *order_value, *users_api;
-};
-
-static const struct opt impact_opts[] = {
-	{ .name = "order.api", .type = OPT_STR,
-	  .off = offsetof(struct impact, order_api),
-	  .help = "the API whose failures are lost sales" },
-	{ .name = "order.value", .type = OPT_STR,
-	  .off = offsetof(struct impact, order_value),
-	  .help = "what one is worth, with its currency",
-	  .example = "12000 KRW" },
-	{ .name = "users.api", .type = OPT_STR,
-	  .off = offsetof(struct impact, users_api),
-	  .help = "the API whose unserved users are counted" },
-	OPT_END,
-};
-
-const struct section_spec report_impact_section = {
-	.name = "impact",
-	.opts = impact_opts,
-	.size = sizeof(struct impact),
-	.summary = "what a failure costs",
 };
 
 struct figure {
@@ -340,44 +317,6 @@ json_t *report_recorded(const struct facts *f, const json_t *root,
 		json_array_append_new(
 			array, figure_json(&k, s->v[i].value, &r,
 					   replayed(f, &k, root, measures)));
-	}
-	return array;
-}
-
-json_t *report_impact(const struct facts *f, const json_t *measures)
-{
-	static const char *const names[][2] = {
-		{ "users_affected", NULL },
-		{ "users_unserved", "users.unserved" },
-		{ "users_unserved_raw", NULL },
-		{ "orders_failed", "orders.failed" },
-		{ "orders_limited", NULL },
-		{ "sales_lost", "sales.lost" },
-		{ NULL, "inquiries" },
-	};
-	json_t *array = json_array();
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		const char *rec = names[i][1]
-					  ? report_key(f, "recorded",
-						       names[i][1])
-					  : NULL;
-		double v = names[i][0] ? report_measure(measures, names[i][0])
-				       : NAN;
-
-		if (isnan(v) && !rec)
-			continue;
-		json_array_append_new(
-			array,
-			json_pack("{s:s,s:o,s:s,s:o}", "name",
-				  names[i][0] ? names[i][0] : names[i][1],
-				  "value", number(v), "unit",
-				  names[i][0] && strcmp(names[i][0],
-							"sales_lost") == 0
-					  ? "money"
-					  : "count",
-				  "recorded",
-				  rec ? json_string(rec) : json_null()));
 	}
 	return array;
 }

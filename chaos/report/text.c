@@ -344,9 +344,12 @@ static void impact(const json_t *root, FILE *f)
 		double v = json_num(row, "value", NAN);
 		char text[UNITS_TEXT];
 
-		snprintf(text, sizeof(text), "%.0f", v);
-		fprintf(f, "  %-20s %10s %14s\n", json_str(row, "name", "?"),
+		snprintf(text, sizeof(text), "%.*f",
+			 fabs(v) < 2 && v != floor(v) ? 3 : 0, v);
+		fprintf(f, "  %-21s %9s %14s\n", json_str(row, "name", "?"),
 			isnan(v) ? "-" : text, json_str(row, "recorded", "-"));
+		fprintf(f, "    %s: %s\n", json_str(row, "formula", ""),
+			json_str(row, "inputs_text", ""));
 	}
 }
 
