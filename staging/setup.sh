@@ -19,7 +19,7 @@ pom=$root/staging/kafka/pom.xml
 build_packages="gcc libc6-dev make cmake ninja-build pkg-config
 	libjansson-dev libmicrohttpd-dev zlib1g-dev libinih-dev libnl-3-dev
 	libnl-route-3-dev libnftables-dev libpcre2-dev librdkafka-dev libpq-dev
-	libhiredis-dev libcurl4-openssl-dev libssl-dev libcmocka-dev"
+	libhiredis-dev libcurl4-openssl-dev libssl-dev libcmocka-dev libsqlite3-dev"
 run_packages="redis-server postgresql iproute2 procps stress-ng"
 test_packages="python3 python3-prometheus-client curl user-mode-linux nginx-light openssl
 	haproxy wrk"

@@ -72,6 +72,8 @@ void cli_staging_read(const struct scenario *sc, struct cli_staging *ret,
 		      struct errs *errs);
 void cli_staging_done(struct cli_staging *s);
 
+struct history_rows;
+
 /* Options that every command with a scenario takes. */
 struct cli_run_opts {
 	double speed;
@@ -82,6 +84,9 @@ struct cli_run_opts {
 	const char *kind;	/* "drill", "load", "simulate" */
 	double threads;		/* of load; 0: chosen */
 	const char *writer;	/* what is printed at the end; NULL: "text" */
+	double repeat;		/* runs, one after the other; 0: one */
+	/* Their rows are added to it; NULL: nobody asks. */
+	struct history_rows *history;
 	/* The scenario itself, made of options: there is no file. */
 	const char *text;
 	/* The breaking point; each but find is a key of [search]. */
@@ -100,7 +105,11 @@ int cli_simulate(struct plan *p, const struct cli_run_opts *o);
 /* New run id "20261123-140000-NAME". */
 void cli_run_id(const char *name, char *dst, size_t size);
 /* Reports on a finished (or broken) run directory; the exit code. */
-int cli_report(const char *run_dir, bool json, const char *writer);
+int cli_report(const char *run_dir, const struct cli_run_opts *o);
+/* Writes a run into the history; adds its row to rows, which may be NULL. */
+struct report;
+void cli_history_note(const struct report *r, struct history_rows *rows);
+void cli_history_print(const struct history_rows *rows);
 /* A run by id or directory; NULL: the latest. Caller frees. NULL: none. */
 char *cli_run_dir(const char *run);
 struct cli_names {

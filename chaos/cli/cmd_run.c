@@ -4,6 +4,7 @@
 
 #include "chaos/base/mem.h"
 #include "chaos/cli/run_opts.h"
+#include "chaos/report/history.h"
 
 int cli_dry_run(const struct plan *p)
 {
@@ -20,22 +21,75 @@ int cli_dry_run(const struct plan *p)
 
 typedef int run_fn(struct plan *p, const struct cli_run_opts *o);
 
+/* ret_seed: the plan's; may be NULL. */
+static int once(const char *file, const struct cli_run_opts *o, run_fn *fn,
+		int64_t *ret_seed)
+{
+	struct plan *p = cli_plan(file, o);
+	int rc;
+
+	if (!p)
+		return CLI_USAGE;
+	if (ret_seed)
+		*ret_seed = p->conf.seed;
+	rc = o->dry_run ? cli_dry_run(p) : fn(p, o);
+	plan_free(p);
+	return rc;
+}
+
+/* A run that was held or missed is a result; after any other none follows. */
+static bool is_result(int code)
+{
+	return code == CLI_HELD || code == CLI_MISSED || code == CLI_INVALID;
+}
+
+/*
+ * The same drill again and again, each with the next seed: the interval is then
+ * of what differs between drills, and not of one arrival pattern.
+ */
+static int repeated(const char *file, const struct cli_run_opts *o, run_fn *fn)
+{
+	struct history_rows rows = { 0 };
+	int n = (int)o->repeat, code = CLI_HELD;
+	int64_t first = 0;
+
+	for (int i = 0; i < n && is_result(code); i++) {
+		AUTO_FREE char *out = NULL, *seed = NULL;
+		struct cli_run_opts one = *o;
+		int rc;
+
+		one.history = &rows;
+		if (o->out)
+			one.out = out = mem_printf("%s-%d", o->out, i + 1);
+		if (i > 0)
+			one.seed = seed = mem_printf("%lld", (long long)first +
+								     i);
+		rc = once(file, &one, fn, i == 0 ? &first : NULL);
+		if (!is_result(rc) || rc > code)
+			code = rc;
+	}
+	if (rows.n > 0 && !o->json)
+		cli_history_print(&rows);
+	history_rows_done(&rows);
+	return code;
+}
+
 static int with_scenario(const struct cli_cmd *cmd, int argc, char **argv,
 			 struct cli_run_opts *o, run_fn *fn)
 {
 	struct cli_opt opts[] = {
 		CLI_RUN_OPTS(*o),
+		CLI_REPEAT_OPT(*o),
 		CLI_FIND_OPTS(*o),
 		{ NULL, 0, CLI_FLAG, NULL, NULL, NULL },
 	};
 	struct cli_opt no_find[] = {
 		CLI_RUN_OPTS(*o),
+		CLI_REPEAT_OPT(*o),
 		{ NULL, 0, CLI_FLAG, NULL, NULL, NULL },
 	};
 	int left = cli_options(cmd, fn == cli_simulate ? opts : no_find, argc,
 			       argv);
-	struct plan *p;
-	int rc;
 
 	if (left < 0)
 		return cli_options_exit(left);
@@ -44,12 +98,9 @@ static int with_scenario(const struct cli_cmd *cmd, int argc, char **argv,
 			cmd->name);
 		return CLI_USAGE;
 	}
-	p = cli_plan(argv[1], o);
-	if (!p)
-		return CLI_USAGE;
-	rc = o->dry_run ? cli_dry_run(p) : fn(p, o);
-	plan_free(p);
-	return rc;
+	if (o->repeat > 1 && !o->dry_run)
+		return repeated(argv[1], o, fn);
+	return once(argv[1], o, fn, NULL);
 }
 
 static int check_plan(struct plan *p, const struct cli_run_opts *o)

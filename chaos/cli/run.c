@@ -456,7 +456,7 @@ static int outcome(struct run *r, int rc, const struct err *err)
 		cli_error(err);
 		return CLI_CANNOT_RUN;
 	}
-	return cli_report(r->dir, r->opts->json, r->opts->writer);
+	return cli_report(r->dir, r->opts);
 }
 
 int cli_run(struct plan *p, const struct cli_run_opts *o)

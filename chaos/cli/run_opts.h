@@ -26,6 +26,11 @@
 	{ "json", 0, CLI_FLAG, &(o).json, NULL, "report.json on stdout" },   \
 	{ "quiet", 'q', CLI_FLAG, &(o).quiet, NULL, "no live view" }
 
+/* Of drills only. */
+#define CLI_REPEAT_OPT(o)                                                    \
+	{ "repeat", 0, CLI_NUMBER, &(o).repeat, "N",                         \
+	  "as many runs, each with the next seed; then MTTD and MTTR" }
+
 /* load and simulate only; each is a key of [search], too. */
 #define CLI_FIND_OPTS(o)                                                     \
 	{ "find", 0, CLI_STRING, &(o).find, "users|rate",                    \

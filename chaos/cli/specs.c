@@ -4,6 +4,7 @@
 
 #include "chaos/base/mem.h"
 #include "chaos/cli/cli.h"
+#include "chaos/report/documents.h"
 #include "chaos/report/report.h"
 
 #define STAGING(f) offsetof(struct cli_staging, f)
@@ -37,6 +38,7 @@ const struct section_spec *const cli_specs[] = {
 	&playbook_ref_section,
 	&plan_abort_section,	  &plan_expect_section,
 	&plan_milestone_section,  &plan_search_section,
+	&report_catalogue_section,
 	&report_impact_section,	  &report_measure_section,
 	&report_recorded_section,
 	NULL,

@@ -63,7 +63,8 @@ static void copy_all(json_t *to, const json_t *from)
 	const char *key;
 
 	json_object_foreach(all, key, v)
-		if (strcmp(key, "ev") != 0 && strcmp(key, "users") != 0)
+		if (strcmp(key, "ev") != 0 && strcmp(key, "users") != 0 &&
+		    strcmp(key, "file") != 0 && strcmp(key, "line") != 0)
 			json_object_set(to, key, v);
 	json_decref(all);
 }

@@ -48,13 +48,14 @@ static double resample(const double *sums, size_t n, size_t block,
 	return sum / (double)n;
 }
 
-void bootstrap_mean(const double *v, size_t n, size_t resamples, double alpha,
-		    uint64_t seed, double *ret_low, double *ret_high)
+static void interval_of(const double *v, size_t n, size_t block,
+			size_t resamples, double alpha, uint64_t seed,
+			double *ret_low, double *ret_high)
 {
 	double *means = mem_calloc(resamples, sizeof(*means));
 	double *sums = sums_of(v, n);
-	size_t block = block_of(n), at;
 	struct rng rng;
+	size_t at;
 
 	rng_init(&rng, seed, 0);
 	for (size_t i = 0; i < resamples; i++)
@@ -65,6 +66,13 @@ void bootstrap_mean(const double *v, size_t n, size_t resamples, double alpha,
 	*ret_high = means[resamples - 1 - at];
 	mem_free(means);
 	mem_free(sums);
+}
+
+void bootstrap_mean(const double *v, size_t n, size_t resamples, double alpha,
+		    uint64_t seed, double *ret_low, double *ret_high)
+{
+	interval_of(v, n, block_of(n), resamples, alpha, seed, ret_low,
+		    ret_high);
 }
 
 /* The normal quantile: Acklam's rational approximation of its lower tail. */
@@ -133,4 +141,16 @@ void bootstrap_widen(const double *a, size_t n_a, const double *b, size_t n_b,
 	       sqrt(var_a + var_b);
 	*low = fmin(*low, d - half);
 	*high = fmax(*high, d + half);
+}
+
+void bootstrap_runs(const double *v, size_t n, size_t resamples, double alpha,
+		    uint64_t seed, double *ret_low, double *ret_high)
+{
+	double mean, var, half;
+
+	interval_of(v, n, 1, resamples, alpha, seed, ret_low, ret_high);
+	moments(v, n, &mean, &var);
+	half = fabs(t_quantile(alpha / 2, (double)(n - 1))) * sqrt(var);
+	*ret_low = fmin(*ret_low, mean - half);
+	*ret_high = fmax(*ret_high, mean + half);
 }

@@ -14,6 +14,13 @@
 void bootstrap_mean(const double *v, size_t n, size_t resamples, double alpha,
 		    uint64_t seed, double *ret_low, double *ret_high);
 /*
+ * The same for what is independent, as runs are: single ones are drawn, and the
+ * interval is at least Student's, since a handful of values cannot show how far
+ * others lie.
+ */
+void bootstrap_runs(const double *v, size_t n, size_t resamples, double alpha,
+		    uint64_t seed, double *ret_low, double *ret_high);
+/*
  * Widens to Welch's interval of the difference of two sides' means (b - a),
  * where each has two runs or more.
  */

@@ -24,11 +24,16 @@ static void say_missing(struct facts *f, const char *fmt, const char *a)
 }
 
 /* "kind" tells points of the series apart; events use it for their own. */
-static void add_line(struct facts *f, const char *file, json_t *line)
+static void add_line(struct facts *f, const char *file, int number,
+		     json_t *line)
 {
 	if (strcmp(file, SERIES_FILE) == 0 && facts_beside(line))
 		json_object_set_new(f->beside, json_str(line, "api", "?"),
 				    json_true());
+	if (strcmp(file, SERIES_FILE) != 0) {
+		json_object_set_new(line, "file", json_string(file));
+		json_object_set_new(line, "line", json_integer(number));
+	}
 	if (strcmp(file, SERIES_FILE) != 0)
 		json_array_append_new(f->events, line);
 	else if (strcmp(json_str(line, "kind", ""), "api") == 0)
@@ -50,6 +55,7 @@ static void read_lines(struct facts *f, const char *dir, const char *name)
 	struct buf text;
 	char *line, *end;
 	size_t broken = 0;
+	int number = 0;
 
 	if (read_file(dir, name, &text) < 0) {
 		say_missing(f, " cannot be read", name);
@@ -59,10 +65,11 @@ static void read_lines(struct facts *f, const char *dir, const char *name)
 	for (line = text.data; line && *line; line = end) {
 		json_t *root = NULL;
 
+		number++;
 		end = strchr(line, '\n');
 		if (end && json_parse(line, (size_t)(end - line), &root,
 				      NULL) == 0)
-			add_line(f, name, root);
+			add_line(f, name, number, root);
 		else
 			broken++;
 		end = end ? end + 1 : line + strlen(line);

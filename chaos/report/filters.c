@@ -7,6 +7,7 @@
 
 #include "chaos/base/json.h"
 #include "chaos/base/units.h"
+#include "chaos/report/asset.h"
 #include "chaos/report/text.h"
 
 static double number(const json_t *v)
@@ -108,7 +109,7 @@ static void with_unit(double v, const char *unit, char *dst, size_t size)
 		put(dst, size, text_percent(v, text));
 	else
 		snprintf(dst, size, "%s%s%s",
-			 fabs(v) >= 1000 && v == floor(v)
+			 fabs(v) >= 1000
 				 ? text_count(v, text)
 				 : (snprintf(text, sizeof(text), "%.4g", v),
 				    text),
@@ -122,6 +123,82 @@ static void measure_format(const json_t *root, const json_t *v, char *dst,
 	(void)root;
 	with_unit(json_num(v, "value", NAN), json_str(v, "unit", ""), dst,
 		  size);
+}
+
+/* "detected = 장애 감지" in the file of words; what is not there stays. */
+static void word_ko(const char *word, char *dst, size_t size)
+{
+	const char *line = asset_find("documents/words.ko.txt");
+	size_t len = strlen(word);
+
+	snprintf(dst, size, "%s", word);
+	for (; line && *line; line = strchr(line, '\n') + 1)
+		if (strncmp(line, word, len) == 0 &&
+		    strncmp(line + len, " = ", 3) == 0) {
+			snprintf(dst, size, "%.*s",
+				 (int)strcspn(line + len + 3, "\n"),
+				 line + len + 3);
+			return;
+		}
+}
+
+static void word_ko_format(const json_t *root, const json_t *v, char *dst,
+			   size_t size)
+{
+	(void)root;
+	word_ko(json_is_string(v) ? json_string_value(v) : "", dst, size);
+}
+
+/* "2분 36초" */
+static void span_ko(double s, char *dst, size_t size)
+{
+	long long all = llround(fabs(s));
+	const char *sign = s < -0.5 ? "-" : "";
+
+	if (isnan(s))
+		put(dst, size, "–");
+	else if (all >= 3600)
+		snprintf(dst, size, "%s%lld시간 %lld분 %lld초", sign,
+			 all / 3600, all / 60 % 60, all % 60);
+	else if (all >= 60)
+		snprintf(dst, size, "%s%lld분 %lld초", sign, all / 60,
+			 all % 60);
+	else
+		snprintf(dst, size, "%s%lld초", sign, all);
+}
+
+static void span_ko_format(const json_t *root, const json_t *v, char *dst,
+			   size_t size)
+{
+	(void)root;
+	span_ko(number(v), dst, size);
+}
+
+static void measure_ko_format(const json_t *root, const json_t *v, char *dst,
+			      size_t size)
+{
+	static const char *const units[][2] = {
+		{ "users", "명" },	    { "orders", "건" },
+		{ "requests", "건" },	    { "inquiries", "건" },
+		{ "user-minutes", "명·분" }, { "KRW", "원" },
+		{ "1/s", " TPS" },	    { "count", "" },
+	};
+	const char *unit = json_str(v, "unit", "");
+	double value = json_num(v, "value", NAN);
+	char text[64];
+
+	(void)root;
+	if (strcmp(unit, "s") == 0) {
+		span_ko(value, dst, size);
+		return;
+	}
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (strcmp(unit, units[i][0]) == 0 && !isnan(value)) {
+			with_unit(value, "", text, sizeof(text));
+			snprintf(dst, size, "%s%s", text, units[i][1]);
+			return;
+		}
+	with_unit(value, unit, dst, size);
 }
 
 static void replayed_format(const json_t *root, const json_t *v, char *dst,
@@ -172,11 +249,14 @@ const struct template_filter report_filters[] = {
 	{ "end", end_format },
 	{ "failed", failed_format },
 	{ "measure", measure_format },
+	{ "measure_ko", measure_ko_format },
 	{ "ms", ms_format },
 	{ "num", num_format },
 	{ "percent", percent_format },
 	{ "replayed", replayed_format },
 	{ "span", span_format },
+	{ "span_ko", span_ko_format },
 	{ "start", start_format },
+	{ "word_ko", word_ko_format },
 	{ NULL, NULL },
 };

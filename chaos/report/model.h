@@ -100,6 +100,11 @@ json_t *report_slos(const struct facts *f, const json_t *measures);
 json_t *report_recorded(const struct facts *f, const json_t *root,
 			const json_t *measures);
 json_t *report_thresholds(const struct facts *f);
+/* links.c: "link" of rows, where in the run directory they come from. */
+void report_links(const struct facts *f, json_t *root);
+/* documents.c: {LANG: {key: [texts]}}, and {section: [{name, keys}]} */
+json_t *report_catalogue(const struct facts *f);
+json_t *report_settings(const struct facts *f);
 json_t *report_impact(const struct facts *f, const json_t *measures);
 /* null: nothing was searched. */
 json_t *report_search(const struct facts *f);

@@ -101,6 +101,9 @@ static json_t *build(const struct facts *f, int *ret_exit)
 	json_object_set_new(root, "bad", report_bad(f));
 	json_object_set_new(root, "thresholds", report_thresholds(f));
 	json_object_set_new(root, "impact", report_impact(f, measures));
+	json_object_set_new(root, "catalogue", report_catalogue(f));
+	json_object_set_new(root, "settings", report_settings(f));
+	report_links(f, root);
 	json_decref(because);
 	json_object_set_new(root, "verdict", report_verdict(f, root, ret_exit));
 	return root;

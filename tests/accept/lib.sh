@@ -7,6 +7,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 gameday=$build/gameday
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+export GAMEDAY_HISTORY=$work/history.db
 cd "$root" || exit 2
 
 wanted() { echo "wanted: $*"; }
