@@ -172,6 +172,7 @@ static int make_watch(struct drill *d, struct err *err)
 		.symbols = d->args.symbols,
 		.scopes = &d->scopes,
 		.alert = drill_on_alert,
+		.source = drill_on_source,
 		.threshold = drill_on_threshold,
 		.second = drill_on_second,
 		.gauges = drill_on_gauges,

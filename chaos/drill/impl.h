@@ -89,6 +89,7 @@ void drill_record_audit(struct drill *d);
 void drill_record_end(struct drill *d);
 void drill_record_hold(struct drill *d, enum load_phase ended_or_total);
 void drill_on_alert(void *arg, const struct watch_alert *a);
+void drill_on_source(void *arg, const struct watch_source_state *s);
 void drill_on_threshold(void *arg, const struct watch_threshold *t);
 void drill_on_second(void *arg, const struct watch_second *s);
 void drill_on_gauges(void *arg, int64_t second, const char *const *names,

@@ -137,39 +137,6 @@ void drill_on_milestone(void *arg, const char *name, nsec_t at,
 	drill_timeline_milestone(d, name, at);
 }
 
-static const char *alert_state(enum watch_alert_state s)
-{
-	switch (s) {
-	case WATCH_INACTIVE:
-		return "resolved";
-	case WATCH_PENDING:
-		return "pending";
-	case WATCH_FIRING:
-		return "firing";
-	}
-	return "?";
-}
-
-void drill_on_alert(void *arg, const struct watch_alert *a)
-{
-	struct drill *d = arg;
-	struct buf *b = eventlog_event(&d->log, "alert");
-	char source[128];
-
-	json_line_str(b, "name", a->name);
-	json_line_str(b, "severity", a->severity);
-	json_line_str(b, "source", a->source);
-	json_line_str(b, "state", alert_state(a->to));
-	if (a->explain)
-		json_line_str(b, "explain", a->explain);
-	eventlog_end(&d->log);
-	if (a->to != WATCH_FIRING || !a->severity ||
-	    strcmp(a->severity, watch_conf_severity(d->plan->watch)) != 0)
-		return;
-	snprintf(source, sizeof(source), "alert %s", a->name);
-	milestones_alert(&d->ms, loop_now(d->loop), source);
-}
-
 /* A phase that a control cannot have is nobody's miss. */
 static bool threshold_is_judged(const struct drill *d,
 				const struct watch_threshold *t)

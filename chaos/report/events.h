@@ -16,7 +16,9 @@
  * fault      name kind fallback_for target planned_s from to real_ms why remove
  *            asked{} achieved{} verified("yes|no|unknown")
  * effect     name bit(bool) explain within_s     a fault's expect, decided
- * alert      name severity source state explain
+ * alert      name severity source state explain; and how it came: bad_s
+ *            active_s alerting_s   (null: not known)
+ * source     name kind observed(bool) why   it shows nothing, or again
  * step       step from to call_ok lifts why before after
  * milestone  name at_s source why    decided live, never recomputed
  * mark       name by note at_s       a person's

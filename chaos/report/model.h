@@ -93,7 +93,11 @@ void report_measure_check(const struct scenario *sc, struct errs *errs);
 json_t *report_faults(const struct facts *f);
 /* [{from_s, to_s, why}]: the runs of bad seconds. */
 json_t *report_bad(const struct facts *f);
+/* alerts.c: with the stages of each; sources that showed nothing. */
 json_t *report_alerts(const struct facts *f);
+json_t *report_sources(const struct facts *f);
+/* budget.c; null: [slo] has no availability. */
+json_t *report_budget(const struct facts *f);
 json_t *report_steps(const struct facts *f);
 json_t *report_slos(const struct facts *f, const json_t *measures);
 /* root: with "search" in it. */

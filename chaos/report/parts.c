@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Faults, alerts, steps, SLOs and the audit: events folded into rows. */
+/* Faults, steps, SLOs and the audit: events folded into rows. */
 #include <math.h>
 #include <string.h>
 
@@ -110,38 +110,6 @@ json_t *report_faults(const struct facts *f)
 	}
 	json_array_foreach(array, i, r)
 		fault_keys(r);
-	return array;
-}
-
-json_t *report_alerts(const struct facts *f)
-{
-	json_t *array = json_array(), *e, *r;
-	size_t i;
-
-	json_array_foreach(f->events, i, e) {
-		char key[32];
-
-		if (!is(e, "alert"))
-			continue;
-		r = row(array, "name", json_str(e, "name", "?"));
-		copy(r, e, "severity");
-		copy(r, e, "source");
-		snprintf(key, sizeof(key), "%.20s_s",
-			 strcmp(json_str(e, "state", ""), "firing") == 0
-				 ? "fired"
-				 : json_str(e, "state", "?"));
-		if (!json_object_get(r, key))
-			copy_as(r, key, e, "t");
-	}
-	json_array_foreach(array, i, r) {
-		static const char *const keys[] = { "pending_s", "fired_s",
-						    "resolved_s" };
-
-		for (size_t k = 0; k < 3; k++)
-			if (!json_object_get(r, keys[k]))
-				json_object_set_new(r, keys[k], json_null());
-		json_object_set_new(r, "stages", json_array());
-	}
 	return array;
 }
 

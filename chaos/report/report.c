@@ -96,6 +96,8 @@ static json_t *build(const struct facts *f, int *ret_exit)
 	json_object_set_new(root, "series", json_string(SERIES_FILE));
 	json_object_set_new(root, "faults", report_faults(f));
 	json_object_set_new(root, "alerts", report_alerts(f));
+	json_object_set_new(root, "sources", report_sources(f));
+	json_object_set_new(root, "budget", report_budget(f));
 	json_object_set_new(root, "playbook", report_steps(f));
 	json_object_set_new(root, "slos", report_slos(f, measures));
 	json_object_set_new(root, "bad", report_bad(f));

@@ -456,6 +456,8 @@ static void drill_page(const json_t *root, FILE *f)
 		report_text_search(root, f);
 	else
 		times(root, f);
+	text_alerts(root, f);
+	text_budget(root, f);
 	faults(root, f);
 	if (json_array_size(json_at(root, "playbook")) > 0)
 		steps(root, f);

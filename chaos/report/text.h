@@ -19,6 +19,9 @@ void text_list(const json_t *root, FILE *f, const char *part,
 		      const char *title);
 /* text_audit.c; a: load/audit. */
 void text_audit(const json_t *a, FILE *f);
+/* text_alerts.c, text_budget.c: the pipelines, what nobody saw; the budget. */
+void text_alerts(const json_t *root, FILE *f);
+void text_budget(const json_t *root, FILE *f);
 /* text_load.c: the page of a run of traffic alone. */
 void text_load(const json_t *root, FILE *f);
 

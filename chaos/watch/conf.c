@@ -54,7 +54,8 @@ static const struct opt probe_opts_common[] = {
 	  .example = "1s" },
 	{ .name = "kind", .type = OPT_STR, .flags = OPT_REQUIRED,
 	  .off = offsetof(struct probe_common, kind),
-	  .help = "command, http, metrics, postgres, sql or tcp",
+	  .help = "actuator, alertmanager, command, http, log, metrics, "
+		  "postgres, prometheus, sql, tcp or webhook",
 	  .example = "http" },
 	OPT_END
 };
@@ -93,7 +94,7 @@ static int probe_more(const struct scenario_section *s, const struct opt **ret,
 const struct section_spec watch_probe_section = {
 	.name = "probe", .arg = "NAME", .many = true,
 	.opts = probe_opts_common, .size = sizeof(struct probe_common),
-	.more = probe_more, .summary = "a source of gauges",
+	.more = probe_more, .summary = "a source of gauges, and of alerts",
 };
 
 struct detection {

@@ -38,15 +38,29 @@ static bool is_due(struct detector *d, nsec_t interval, nsec_t now)
 	return true;
 }
 
+/* Between evaluations too, so as to know what these cost. */
+static void look(struct detector *d, const struct detector_conf *conf,
+		 const struct expr_env *env, nsec_t now)
+{
+	bool bad = expr_eval(conf->when, env) == EXPR_TRUE;
+
+	if (bad && !d->bad)
+		d->bad_since = now;
+	d->bad = bad;
+}
+
 bool detector_step(struct detector *d, const struct detector_conf *conf,
 		   const struct expr_env *env, nsec_t now)
 {
 	enum watch_alert_state from = d->state;
 	bool holds;
 
+	look(d, conf, env, now);
 	if (!is_due(d, conf->interval, now))
 		return false;
 	holds = expr_held(conf->when, &d->hold, env, now) == EXPR_TRUE;
 	d->state = next_state(d, conf, holds, now);
+	if (from == WATCH_INACTIVE && d->state != WATCH_INACTIVE)
+		d->bad_at = d->bad ? d->bad_since : now;
 	return d->state != from;
 }

@@ -33,6 +33,9 @@ struct detector {
 				/* ALERTS_FOR_STATE */
 	bool keeping;		/* firing, and found over at: */
 	nsec_t over_since;
+	bool bad;		/* the condition holds, looked at each step */
+	nsec_t bad_since;
+	nsec_t bad_at;		/* pending or firing: began to hold at */
 	bool begun;
 	nsec_t due;		/* the next evaluation, when begun */
 	struct expr_hold hold;	/* the condition's own `for` */

@@ -14,8 +14,9 @@
 #include "chaos/watch/probes.h"
 
 const struct probe_ops *const probe_table[] = {
-	&probe_command, &probe_http, &probe_metrics, &probe_postgres,
-	&probe_sql, &probe_tcp, NULL
+	&probe_actuator, &probe_alertmanager, &probe_command, &probe_http,
+	&probe_log, &probe_metrics, &probe_postgres, &probe_prometheus,
+	&probe_sql, &probe_tcp, &probe_webhook, NULL
 };
 
 #define PROBE_LONG_AGO (INT64_MAX / 4)
@@ -143,10 +144,55 @@ void probe_set(struct probe *p, const char *what, double value)
 	probe_set_gauge(p, name, value);
 }
 
+void probe_alert(struct probe *p, const struct watch_alert *a)
+{
+	struct watch_alert now = *a;
+
+	now.t = loop_now_fresh(p->env->loop);
+	if (p->env->alert)
+		p->env->alert(p->env->arg, &now);
+}
+
+nsec_t probe_drill(const struct probe *p, nsec_t real)
+{
+	const struct drill_clock *clock = loop_clock(p->env->loop);
+
+	return real == NSEC_NEVER
+		       ? NSEC_NEVER
+		       : drill_span_from_real(clock, real - clock->real0);
+}
+
+int probe_own_gauges(const struct probe_conf *conf, const char *const *what,
+		     probe_gauge_fn *fn, void *arg)
+{
+	char name[160];
+	int rc = 0;
+
+	for (; *what && !rc; what++) {
+		snprintf(name, sizeof(name), "probe.%s.%s", conf->name, *what);
+		rc = fn(arg, name);
+	}
+	return rc;
+}
+
+static void tell_source(struct probe *p, bool observed, const char *why)
+{
+	struct watch_source_state s = {
+		.name = p->conf->name, .kind = p->conf->ops->name,
+		.observed = observed, .why = why,
+		.t = loop_now_fresh(p->env->loop),
+	};
+
+	if (p->env->source)
+		p->env->source(p->env->arg, &s);
+}
+
 void probe_ok(struct probe *p)
 {
-	if (p->said == PROBE_FAILS)
+	if (p->said == PROBE_FAILS) {
 		log_info("probe '%s' works again", p->conf->name);
+		tell_source(p, true, "");
+	}
 	p->said = PROBE_WORKS;
 	probe_set(p, "ok", 1);
 }
@@ -167,6 +213,7 @@ static void say(struct probe *p, const char *fmt, va_list ap)
 	p->said = PROBE_FAILS;
 	vsnprintf(why, sizeof(why), fmt, ap);
 	log_warn("probe '%s' fails: %s", p->conf->name, why);
+	tell_source(p, false, why);
 }
 
 void probe_failed(struct probe *p, const char *fmt, ...)
@@ -224,16 +271,9 @@ void probe_trip(struct probe *p, struct probe_trips *trips, nsec_t real)
 int probe_trip_gauges(const struct probe_conf *conf, probe_gauge_fn *fn,
 		      void *arg)
 {
-	static const char *const what[] = { "last", "p50", "p95" };
-	char name[160];
-	int rc = 0;
+	static const char *const what[] = { "last", "p50", "p95", NULL };
 
-	for (size_t i = 0; i < 3 && !rc; i++) {
-		snprintf(name, sizeof(name), "probe.%s.%s", conf->name,
-			 what[i]);
-		rc = fn(arg, name);
-	}
-	return rc;
+	return probe_own_gauges(conf, what, fn, arg);
 }
 
 struct probe_query *probe_queries(const struct opt_strs *lines)

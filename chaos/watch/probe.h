@@ -51,6 +51,10 @@ struct probe_env {
 	const struct allow *allow;
 	const struct symbols *symbols;
 	void (*gauge)(void *arg, const char *name, nsec_t t, double value);
+	/* All but its time, which is now, is filled. */
+	void (*alert)(void *arg, const struct watch_alert *a);
+	/* It shows nothing from now on, or something again. */
+	void (*source)(void *arg, const struct watch_source_state *s);
 	void *arg;
 };
 
@@ -76,6 +80,13 @@ nsec_t probe_real(const struct probe *p, nsec_t span);	/* drill → real */
 /* At this moment. The first sets "probe.NAME.what". */
 void probe_set(struct probe *p, const char *what, double value);
 void probe_set_gauge(struct probe *p, const char *gauge, double value);
+/* What its own monitoring says of an alert, at this moment. */
+void probe_alert(struct probe *p, const struct watch_alert *a);
+/* CLOCK_REALTIME ns as drill time; NSEC_NEVER stays. */
+nsec_t probe_drill(const struct probe *p, nsec_t real);
+/* "probe.NAME.what" of each; ends with NULL. */
+int probe_own_gauges(const struct probe_conf *conf, const char *const *what,
+		     probe_gauge_fn *fn, void *arg);
 /* The sample came through. */
 void probe_ok(struct probe *p);
 /* It did not: all its gauges are unknown now. One log line on a change. */

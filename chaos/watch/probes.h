@@ -5,8 +5,9 @@
 
 #include "chaos/watch/probe.h"
 
-extern const struct probe_ops probe_command, probe_http, probe_metrics,
-	probe_postgres, probe_sql, probe_tcp;
+extern const struct probe_ops probe_actuator, probe_alertmanager,
+	probe_command, probe_http, probe_log, probe_metrics, probe_postgres,
+	probe_prometheus, probe_sql, probe_tcp, probe_webhook;
 
 /*
  * The sum of an exposition's series that match "name" or "name{a="b",…}"; NaN

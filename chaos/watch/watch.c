@@ -112,6 +112,22 @@ static void probe_gauge(void *arg, const char *name, nsec_t t, double value)
 	watch_gauge(arg, name, t, value);
 }
 
+static void probe_told(void *arg, const struct watch_alert *a)
+{
+	struct watch *w = arg;
+
+	if (w->args.alert)
+		w->args.alert(w->args.arg, a);
+}
+
+static void probe_source(void *arg, const struct watch_source_state *s)
+{
+	struct watch *w = arg;
+
+	if (w->args.source)
+		w->args.source(w->args.arg, s);
+}
+
 /* Those that are followed beside a user are in no sum. */
 static size_t make_each(struct watch *w, const struct load_scopes *scopes)
 {
@@ -149,7 +165,8 @@ int watch_new(const struct watch_args *args, struct watch **ret,
 	w->thresholds = thresholds_new(args->conf, &w->env, w->totals);
 	w->probe_env = (struct probe_env){
 		.loop = args->loop, .allow = args->allow,
-		.symbols = args->symbols, .gauge = probe_gauge, .arg = w,
+		.symbols = args->symbols, .gauge = probe_gauge,
+		.alert = probe_told, .source = probe_source, .arg = w,
 	};
 	loop_timer_init(&w->tick, "watch tick", on_tick, w);
 	loop_timer_init(&w->fast, "watch fast", on_fast, w);
@@ -269,10 +286,13 @@ static void tell_alert(struct watch *w, const struct change *c, nsec_t t)
 {
 	const struct detector_conf *conf =
 		&w->args.conf->detectors[c->index];
+	const struct detector *d = &w->detectors[c->index];
 	struct watch_alert alert = {
 		.name = conf->name, .severity = conf->severity,
 		.source = "detector", .from = c->from,
-		.to = w->detectors[c->index].state, .t = t,
+		.to = d->state, .t = t,
+		.bad_at = d->bad_at, .active_at = d->since,
+		.fired_at = d->state == WATCH_FIRING ? t : NSEC_NEVER,
 	};
 	struct buf explain;
 

@@ -49,10 +49,23 @@ int watch_conf_visit(const struct watch_conf *c,
 enum watch_alert_state { WATCH_INACTIVE, WATCH_PENDING, WATCH_FIRING };
 
 struct watch_alert {
-	const char *name, *severity, *source;	/* source "detector" */
+	/* source "detector", "prometheus", "alertmanager", "grafana" */
+	const char *name, *severity, *source;
 	enum watch_alert_state from, to;
-	nsec_t t;
+	nsec_t t;			/* known here at */
+	/* Drill times of how it came; NSEC_NEVER: not known. */
+	nsec_t bad_at;		/* a sample first showed it */
+	nsec_t active_at;	/* an evaluation found it: pending from then */
+	nsec_t fired_at;	/* by its rule */
 	const char *explain;		/* values at that moment */
+};
+
+/* A source that shows nothing has not seen that all is well. */
+struct watch_source_state {
+	const char *name, *kind;	/* of its [probe] */
+	bool observed;
+	const char *why;
+	nsec_t t;
 };
 
 /* How a [threshold] stands, or at the end: stood. */
@@ -89,6 +102,8 @@ struct watch_args {
 	const struct symbols *symbols;
 	const struct load_scopes *scopes;	/* outlives it; NULL: none */
 	void (*alert)(void *arg, const struct watch_alert *a);
+	/* When one begins or ends to show nothing. */
+	void (*source)(void *arg, const struct watch_source_state *s);
 	/* When one begins or ends to be missed; and of each at the end. */
 	void (*threshold)(void *arg, const struct watch_threshold *t);
 	/* After every load thread's snapshot of that second has come. */
@@ -138,7 +153,7 @@ int watch_check_expr(const struct watch_conf *c,
 
 /*
  * Sources push gauges. A table that cli or the simulator hands to the drill.
- * Built in: probes (http, tcp, postgres, sql, metrics, command) of [probe].
+ * Built in: the kinds of [probe], in probe.c's table.
  */
 struct watch_source_ops {
 	const char *name;
