@@ -28,6 +28,73 @@ class LogServer:
         return int(words[1]), int(words[3])
 
 
+NGINX_CONF = """daemon off;
+pid {dir}/pid;
+error_log {dir}/error.log;
+worker_processes 1;
+worker_rlimit_nofile 30000;
+events {{ worker_connections 20000; }}
+http {{
+  log_format short '$status "$request_method"';
+  access_log {dir}/access.log short;
+  keepalive_requests 1000000000;
+  keepalive_timeout 1h;
+  lingering_close off;
+  client_body_temp_path {dir}/body;
+  proxy_temp_path {dir}/proxy;
+  fastcgi_temp_path {dir}/fastcgi;
+  uwsgi_temp_path {dir}/uwsgi;
+  scgi_temp_path {dir}/scgi;
+  server {{
+    listen 127.0.0.1:{port} backlog=8192;
+    location /ok {{ return 200 "ok"; }}
+    location /reset {{ return 444; }}
+    location / {{ proxy_pass http://127.0.0.1:{behind}; }}
+  }}
+}}
+"""
+
+
+class Nginx:
+    """nginx, whose access log counts: a line a request that it had whole, also
+    of clients that did not wait (499), and 400 for those that it had in part.
+    /slow and /hang are a LogServer's behind it."""
+
+    def __init__(self, g):
+        self.behind = LogServer(g.build)
+        self.dir = g.path("nginx")
+        while os.path.exists(self.dir):
+            self.dir += "x"
+        os.mkdir(self.dir)
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        conf = os.path.join(self.dir, "nginx.conf")
+        with open(conf, "w") as f:
+            f.write(NGINX_CONF.format(dir=self.dir, port=self.port,
+                                      behind=self.behind.port))
+        self.p = subprocess.Popen(["nginx", "-p", self.dir, "-c", conf],
+                                  stderr=subprocess.DEVNULL)
+        atexit.register(self.p.kill)
+        until(self.answers, "nginx answers")
+
+    def answers(self):
+        try:
+            socket.create_connection(("127.0.0.1", self.port)).close()
+            return True
+        except OSError:
+            return False
+
+    def end(self):
+        self.p.send_signal(signal.SIGQUIT)
+        self.p.wait(DEADLINE)
+        self.behind.end()
+        with open(os.path.join(self.dir, "access.log")) as f:
+            statuses = [line.split()[0] for line in f]
+        self.statuses = {s: statuses.count(s) for s in sorted(set(statuses))}
+        part = self.statuses.get("400", 0)
+        return len(statuses) - part, part
+
+
 def scenario(url, journey, load, more=""):
     return f"""[scenario]
 name = NAME

@@ -32,7 +32,12 @@ commit=$(git rev-parse --short HEAD)
 samples=build/soak/$(date -u +%Y%m%d-%H%M%S).tsv
 nginx_start "$tmp/nginx" || exit 2
 
-rss_kib() { awk '/^VmRSS/ { print $2 }' "/proc/$1/status" 2>/dev/null; }
+# All of it, and what is the program's own: pages of its file and of libraries
+# are the kernel's to take away and to bring back.
+rss_kib() {
+	awk '/^VmRSS/ { all = $2 } /^RssAnon/ { print all "\t" $2 }' \
+		"/proc/$1/status" 2>/dev/null
+}
 descriptors() { find "/proc/$1/fd" -mindepth 1 2>/dev/null | wc -l; }
 
 "$build/gameday" load -u "http://127.0.0.1:$nginx_port/" -r "$rate/s" \
@@ -43,8 +48,9 @@ echo "soak: $rate/s for $seconds s; samples in $samples"
 while kill -0 "$load_pid" 2>/dev/null; do
 	at=$(($(date +%s) - began))
 	[ "$at" -gt 0 ] && [ "$at" -lt "$seconds" ] &&
-		printf '%s\t%s\t%s\n' "$at" "$(rss_kib "$load_pid")" \
-			"$(descriptors "$load_pid")" | tee -a "$samples"
+		printf '%s\t%s\t%s\n' "$at" \
+			"$(descriptors "$load_pid")" \
+			"$(rss_kib "$load_pid")" | tee -a "$samples"
 	for _ in $(seq "$every"); do
 		sleep 1
 		kill -0 "$load_pid" 2>/dev/null || break
@@ -62,10 +68,11 @@ seconds, rate, users = int(seconds), int(rate), int(users)
 r = json.load(open(report))
 rows = [[int(x) for x in l.split("\t")] for l in open(samples)]
 warm = [x for x in rows if x[0] >= max(60, seconds // 10)] or rows[-1:]
-rss = [x[1] for x in warm]
-fds = [x[2] for x in warm]
+fds = [x[1] for x in warm]
+rss = [x[2] for x in warm]
+own = [x[3] for x in warm]
 row = next(a for a in r["load"]["apis"] if a["phase"] == "all")
-spread = max(rss) - min(rss)
+spread, own_spread = max(rss) - min(rss), max(own) - min(own)
 flat = spread <= 1024 and max(fds) <= users + 24
 audit = r["load"]["audit"]
 served = row["ok"] >= 0.99 * audit["requests"] >= 0.98 * rate * seconds
@@ -74,7 +81,7 @@ if not served:
     verdict += ", NOT SERVED"
 line = (f"| {time.strftime('%Y-%m-%d')} | {seconds} | {rate} "
         f"| {audit['requests']} | {row['ok']} | {rss[0]} | {rss[-1]} "
-        f"| {spread} | {fds[0]} → {max(fds)} "
+        f"| {spread} | {own_spread} | {fds[0]} → {max(fds)} "
         f"| {row['response_ms']['p99']:.3g} | {audit['send_lag_p99_ms']:.3g} "
         f"| {audit['cpu_max_5s']:.2f} | {verdict} "
         f"| {commit} |")
