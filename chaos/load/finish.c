@@ -30,7 +30,7 @@ bool finish_may_begin(struct worker_group *g, uint64_t begun_by_user)
 static bool all_are_through(const struct worker_group *g)
 {
 	for (size_t i = 0; i < g->active; i++)
-		if (!g->users[i]->through && !g->users[i]->out)
+		if (!g->users[i]->through)
 			return false;
 	return g->active > 0;
 }
@@ -70,8 +70,7 @@ static bool is_idle(const struct worker_group *g)
 	return true;
 }
 
-/* What is not over by now is censored. */
-static void cut(struct worker *w, nsec_t now)
+void finish_cut(struct worker *w, nsec_t now)
 {
 	followers_stop(&w->followers, now);
 	for (size_t i = 0; i < w->n_groups; i++) {
@@ -136,7 +135,7 @@ static void finish_timer(struct loop *loop, struct loop_timer *timer, void *arg)
 
 	stats_advance(&w->stats, now);
 	if (now >= load_conf_end(c) + load_conf_grace(c))
-		cut(w, now);
+		finish_cut(w, now);
 	idle = !follows(&w->followers);
 	for (size_t i = 0; i < w->n_groups; i++)
 		idle &= group_look(&w->groups[i], now);

@@ -158,9 +158,7 @@ static void data_ended(struct user *u, nsec_t t)
 		arrival_over(u);
 		return;
 	}
-	away(u);
-	u->resume = false;
-	u->out = true;
+	through(u);
 }
 
 /* A group begins or ends at t. */
@@ -469,8 +467,6 @@ static void user_timer(struct loop *loop, struct loop_timer *timer, void *arg)
 
 void user_join(struct user *u, nsec_t now)
 {
-	if (u->out)
-		return;
 	if (u->leaving) {
 		u->leaving = false;
 	} else if (u->resume) {

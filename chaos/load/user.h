@@ -53,7 +53,7 @@ struct user {
 	uint8_t state;		/* enum user_state */
 	uint8_t phase;		/* of the request */
 	bool leaving;		/* goes away when the request is over */
-	bool through;		/* has had its last iteration */
+	bool through;		/* has had its last iteration, or data */
 	bool resume;		/* went away thinking: thinks that again */
 	bool queued;		/* the arrival had waited: its first request */
 				/* is counted as due already */
@@ -62,7 +62,6 @@ struct user {
 	struct redirect *redirect;	/* NULL: none was ever asked for */
 	uint64_t *rows;		/* by data; NULL: there is none */
 	uint32_t iteration;	/* that it is in, as it last looked */
-	bool out;		/* its data has ended: never comes again */
 	struct follower *follower;	/* USER_POLLING */
 	struct span span;	/* the group that it is in */
 	struct user *next_free;

@@ -278,17 +278,10 @@ static void stop(struct worker *w)
 	loop_timer_stop(w->loop, &w->ramp);
 	loop_timer_stop(w->loop, &w->second);
 	loop_timer_stop(w->loop, &w->cpu);
-	followers_stop(&w->followers, now);
 	finish_stop(w);
-	for (size_t i = 0; i < w->n_groups; i++) {
-		struct worker_group *g = &w->groups[i];
-
-		if (g->conf->model == LOAD_ARRIVALS)
-			arrivals_stop(&g->arrivals, now);
-		for (size_t k = 0; k < g->n_users; k++)
-			user_stop(g->users[k], now);
-		w->digest += group_digest(g);
-	}
+	finish_cut(w, now);
+	for (size_t i = 0; i < w->n_groups; i++)
+		w->digest += group_digest(&w->groups[i]);
 	cpu_sample(w, true);
 	stats_flush(&w->stats);
 	w->args.ended(w->args.arg, w->args.index);

@@ -114,6 +114,8 @@ size_t worker_share(const struct worker *w, double total);
 /* finish.c: the end of traffic that ends by itself, worker_args.ends. */
 void finish_start(struct worker *w);
 void finish_stop(struct worker *w);
+/* All stop at once; what is not over by now is censored. */
+void finish_cut(struct worker *w, nsec_t now);
 /* May this user of the closed model begin an iteration? Counts it if so. */
 bool finish_may_begin(struct worker_group *g, uint64_t begun_by_user);
 

@@ -283,6 +283,7 @@ static void data_that_ends_stops_its_users(void **state)
 		 "[load l]\nstages = 0s 2\n", 300 * NSEC_MS);
 	assert_int_equal(r.sum[0][0].ok, 3);
 	assert_int_equal(server.requests, 3);
+	assert_float_equal(r.users_at[0], 0, 0);	/* they have gone */
 	assert_null(r.final.data_ended);
 	result_free(&r);
 	run_text(&server, &r,
