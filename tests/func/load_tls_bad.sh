@@ -83,6 +83,38 @@ fails("an end in the body", "reset", shut)
 fails("no HTTP in the answer", "protocol", garbage)
 fails("silence", "timeout", silent, duration="3s")
 
+
+# Timeouts of a step's own, each at its time: the load's is 1 s.
+class Mute(Server):
+    def one(self, s, number):
+        if number == 1:		# preflight's gets its handshake
+            return super().one(s, number)
+        try:
+            while s.recv(65536):	# who is given up is reset
+                pass
+        except OSError:
+            s.close()
+
+
+def at_its_time(what, server, key):
+    row, audit = g.load(f"https://127.0.0.1:{server.port}", "ca = ca.pem",
+                        users=USERS, more=f"{key} = 300ms")
+    if not row:
+        return check(what, False, g.said)
+    check(f"{what} is 'timeout'", list(row["failed"]) == ["timeout"] and
+          row["ok"] == 0 and row["failed"]["timeout"] == row["requests"] > 1,
+          row)
+    took = row["response_ms"]
+    check(f"{what}: after 300 ms", 295 <= took["p50"] < 600, took)
+    return audit
+
+
+at_its_time("a handshake that never comes", Mute(silent, context()),
+            "connect_timeout")
+server = Server(silent, context())
+audit = at_its_time("an answer that never comes", server, "first_byte_timeout")
+once("an answer that never comes", audit, server.seen)
+
 # What libcurl cannot carry fails where it is asked, with nobody to wait for:
 # a target of 9 000 bytes, once it is encoded.
 server = Server(silent, context())
