@@ -203,13 +203,23 @@ static bool same(const struct cookie *a, const struct cookie *b)
 	       strcmp(a->path, b->path) == 0;
 }
 
+/* What would not be one header line when it is sent back (RFC 6265bis, 5.6). */
+static bool has_control(const char *s, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (((unsigned char)s[i] < ' ' && s[i] != '\t') ||
+		    s[i] == 0x7f)
+			return true;
+	return false;
+}
+
 void cookies_set(struct cookies *c, const char *text, size_t len,
 		 const struct cookie_site *from)
 {
 	struct cookie one = { .host_only = true, .until = NSEC_NEVER };
 	struct span name, value;
 
-	if (len > COOKIE_MAX || memchr(text, '\0', len) ||
+	if (len > COOKIE_MAX || has_control(text, len) ||
 	    !pair_take(&text, &len, &name, &value) || name.len == 0)
 		return;
 	one.name = mem_strndup(name.s, name.len);
