@@ -19,7 +19,7 @@ static void own_answered(struct conn *c, const struct answer *a)
 void followers_init(struct followers *fs, struct worker *w)
 {
 	*fs = (struct followers){ .worker = w };
-	conn_host_init(&fs->host, w->loop, w->args.endpoints, own_answered);
+	conn_host_init(&fs->host, w->loop, w->endpoints.v, own_answered);
 	fs->host.allow = w->args.allow;
 }
 

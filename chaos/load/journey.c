@@ -90,8 +90,9 @@ const struct opt journey_opts[] = {
 		  "or for one run through the journey" },
 	{ .name = "redirects", .type = OPT_INT,
 	  .off = AT(journey_conf, redirects), .flags = OPT_NONNEG, .def = "0",
-	  .help = "followed at most, to [target]s only; the time is until the "
-		  "last answer. 0: a redirect is an answer" },
+	  .help = "followed at most, to [target]s and to plain http://ADDRESS "
+		  "that [allow] allows, else failed: protocol; the time is "
+		  "until the last answer. 0: a redirect is an answer" },
 	{ .name = "connect_timeout", .type = OPT_DURATION,
 	  .off = AT(journey_conf, connect_timeout), .flags = OPT_NONNEG,
 	  .help = "to have a connection (default: the [load]'s timeout, which "

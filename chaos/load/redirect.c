@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "chaos/base/http1.h"
 #include "chaos/base/mem.h"
 
 enum { LOCATION_MAX = 2048 };
@@ -48,23 +49,6 @@ static bool line_split(const struct buf *b, size_t *ret_method,
 	return end != NULL;
 }
 
-/* "HOST:PORT" as an endpoint's Host header has it: which one. n: none. */
-static size_t target_find(const struct http1_url *url,
-			  const struct endpoint *endpoints, size_t n)
-{
-	char with[320], bare[300];
-	size_t i = 0;
-	bool v6 = strchr(url->host, ':') && url->host[0] != '[';
-
-	snprintf(bare, sizeof(bare), v6 ? "[%s]" : "%s", url->host);
-	snprintf(with, sizeof(with), "%s:%d", bare, url->port);
-	while (i < n && strcasecmp(endpoints[i].host, with) != 0 &&
-	       (url->port != (url->tls ? 443 : 80) ||
-		strcasecmp(endpoints[i].host, bare) != 0))
-		i++;
-	return i;
-}
-
 static bool plain(const char *s)
 {
 	for (; *s; s++)
@@ -93,8 +77,7 @@ static void path_merge(const char *ref, const char *old, size_t old_len,
 
 /* The new target and path. False: it leads nowhere that we know. */
 static bool locate(const char *location, struct redirect *r,
-		   const struct endpoint *endpoints, size_t n,
-		   struct buf *path)
+		   struct endpoints *where, struct buf *path)
 {
 	char text[LOCATION_MAX + 8];
 	size_t method, end, target;
@@ -111,11 +94,11 @@ static bool locate(const char *location, struct redirect *r,
 		 location);
 	if (http1_url_parse(text, &url, NULL) < 0 || url.port == 0)
 		return false;
-	target = target_find(&url, endpoints, n);
-	if (target == n)
+	target = endpoints_find(where, &url);
+	if (target == SIZE_MAX)
 		return false;
 	r->request.target = target;
-	r->request.engine = endpoints[target].engine;
+	r->request.engine = where->v[target].engine;
 	buf_adds(path, url.path);
 	return true;
 }
@@ -152,7 +135,7 @@ static void headers_copy(struct redirect *r, bool with_body, bool elsewhere,
 }
 
 bool redirect_next(struct redirect *r, const struct answer *a,
-		   const struct endpoint *endpoints, size_t n)
+		   struct endpoints *where)
 {
 	size_t old = r->request.target, len = 0, method, end;
 	const char *location = answer_header(a, "Location", 0, &len), *body;
@@ -165,7 +148,7 @@ bool redirect_next(struct redirect *r, const struct answer *a,
 		return false;
 	buf_init(&path, 0);
 	AUTO_FREE char *text = mem_strndup(location, len);
-	ok = locate(text, r, endpoints, n, &path) &&
+	ok = locate(text, r, where, &path) &&
 	     line_split(&r->bytes, &method, &end);
 	if (ok) {
 		get = get && !r->request.head;
@@ -174,7 +157,7 @@ bool redirect_next(struct redirect *r, const struct answer *a,
 			get ? 3 : method);
 		buf_addf(&r->next, " %s HTTP/1.1\r\n", path.data);
 		headers_copy(r, !get, old != r->request.target,
-			     endpoints[r->request.target].host);
+			     where->v[r->request.target].host);
 		body = memmem(r->bytes.data, r->bytes.len, "\r\n\r\n", 4);
 		if (!get && body)
 			buf_add(&r->next, body + 4,

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Redirects followed: the next request of an answer's Location, to a known
- * target only, so that nothing is asked that no [allow] was checked for.  Pure
- * but for the buffers that it fills.
+ * Redirects followed: the next request of an answer's Location, to where
+ * endpoints.h knows, so that nothing is asked that [allow] does not allow.
  */
 #ifndef GD_LOAD_REDIRECT_H
 #define GD_LOAD_REDIRECT_H
 
 #include "chaos/load/answer.h"
-#include "chaos/load/request.h"
+#include "chaos/load/endpoints.h"
 
 /* Of one user; the chain that it is in. */
 struct redirect {
@@ -29,10 +28,10 @@ void redirect_begin(struct redirect *r, const struct request *request,
 bool redirect_is(const struct answer *a);
 /*
  * Makes r->request and r->bytes the next ones.  POST becomes GET at 301, 302
- * and 303; credentials do not go to another target.  False: Location is broken
- * or names no target of the run.
+ * and 303; credentials do not go elsewhere.  False: Location is broken, or
+ * endpoints_find() finds nothing.
  */
 bool redirect_next(struct redirect *r, const struct answer *a,
-		   const struct endpoint *endpoints, size_t n);
+		   struct endpoints *where);
 
 #endif

@@ -17,7 +17,7 @@ struct place {
 static void place_init(struct place *p, const struct worker *w,
 		       const struct request *r, const char *bytes, size_t len)
 {
-	const struct endpoint *ep = &w->args.endpoints[r->target];
+	const struct endpoint *ep = &w->endpoints.v[r->target];
 	const char *path = memchr(bytes, ' ', len), *end;
 	const char *colon = strrchr(ep->host, ':');
 	size_t n = colon && !strchr(colon, ']') ? (size_t)(colon - ep->host)
@@ -93,7 +93,7 @@ enum session_next session_answered(struct user *u, const struct answer *a,
 	if (u->request->redirects == 0 || !redirect_is(a))
 		return SESSION_DONE;
 	if (r->hops == u->request->redirects ||
-	    !redirect_next(r, a, w->args.endpoints, w->args.conf->n_targets))
+	    !redirect_next(r, a, &w->endpoints))
 		return SESSION_LOST;
 	w->redirects++;
 	*ret_r = &r->request;

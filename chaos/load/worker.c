@@ -358,7 +358,9 @@ int worker_init(struct worker *w, const struct worker_args *args,
 	if (rc < 0)
 		return rc;
 	loop_set_clock(w->loop, &args->clock);
-	conn_host_init(&w->host, w->loop, args->endpoints, user_answered);
+	endpoints_init(&w->endpoints, args->endpoints, args->conf->n_targets,
+		       args->allow);
+	conn_host_init(&w->host, w->loop, w->endpoints.v, user_answered);
 	w->host.allow = args->allow;
 	stats_init(&w->stats, args->conf->n_apis, args->from);
 	followers_init(&w->followers, w);
@@ -390,6 +392,7 @@ void worker_done(struct worker *w)
 	followers_done(&w->followers);
 	engine_host_done(&w->host);
 	conn_host_done(&w->host);
+	endpoints_done(&w->endpoints);
 	stats_done(&w->stats);
 	buf_done(&w->out);
 	buf_done(&w->scratch);

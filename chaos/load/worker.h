@@ -34,7 +34,7 @@ struct worker_group {
 struct worker_args {
 	const struct load_conf *conf;
 	const struct request *requests;
-	const struct endpoint *endpoints;
+	const struct endpoint *endpoints;	/* by target; copied */
 	const struct allow *allow;	/* NULL: no more connects are checked */
 	struct drill_clock clock;
 	uint64_t seed;
@@ -57,6 +57,7 @@ struct worker {
 	pthread_t thread;
 	bool running;		/* joinable; the starter's */
 	struct loop *loop;
+	struct endpoints endpoints;
 	struct conn_host host;
 	struct stats stats;
 	struct followers followers;

@@ -5,7 +5,8 @@
  *
  *	/ok /status/NNN /slow/MS (real ms) /hang /reset /cut /garbage
  *	/last (closes) /idle (closes 20 ms later) /chunked /extra
- *	/login (303, a cookie) /landed (says the cookie) /loop /away (302)
+ *	/login (303, a cookie) /landed (says the cookie) /loop (302)
+ *	/away (302, to 10.0.0.1) /to/PORT (302, to 127.0.0.1)
  *	/issue (a coupon), /coupon/ID (its status: confirmed after 120 ms)
  */
 #ifndef GD_TESTS_LOAD_SERVER_H
@@ -192,7 +193,13 @@ static inline bool peer_answer(struct peer *p, const char *target)
 	} else if (strcmp(target, "/loop") == 0) {
 		peer_reply(p, 302, "Location: /loop\r\n");
 	} else if (strcmp(target, "/away") == 0) {
-		peer_reply(p, 302, "Location: http://127.0.0.1:1/\r\n");
+		peer_reply(p, 302, "Location: http://10.0.0.1/\r\n");
+	} else if (sscanf(target, "/to/%d", &n) == 1) {
+		char text[64];
+
+		snprintf(text, sizeof(text),
+			 "Location: http://127.0.0.1:%d/ok\r\n", n);
+		peer_reply(p, 302, text);
 	} else if (strcmp(target, "/hang") == 0) {
 		return true;
 	} else if (strcmp(target, "/reset") == 0) {

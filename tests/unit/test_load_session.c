@@ -104,6 +104,8 @@ static void broken_cookies_are_ignored(void **state)
 	set("s.io", "/", "novalue");
 	set("s.io", "/", "=1");
 	set("s.io", "/", ";;;");
+	set("s.io", "/", "a=1\r2");
+	set("s.io", "/", "a=1; Path=/\n");
 	set("s.io", "/", big);
 	assert_int_equal(jar.n, 0);
 	for (int i = 0; i < COOKIES_MAX + 10; i++) {
@@ -123,7 +125,9 @@ static const char post[] =
 
 static bool next(const char *location, int status, char *ret, size_t size)
 {
-	static struct endpoint endpoints[2];
+	struct endpoint endpoints[2] = { 0 };
+	struct allow *allow = allow_loopback();
+	struct endpoints where;
 	struct request request = { .target = 0 };
 	struct http1_field field = { { 0, 8 }, { 10, 0 } };
 	struct answer a = { .status = status, .fields = &field,
@@ -138,7 +142,10 @@ static bool next(const char *location, int status, char *ret, size_t size)
 	a.head = head;
 	redirect_begin(&r, &request, post, strlen(post));
 	assert_true(redirect_is(&a));
-	ok = redirect_next(&r, &a, endpoints, 2);
+	endpoints_init(&where, endpoints, 2, allow);
+	ok = redirect_next(&r, &a, &where);
+	endpoints_done(&where);
+	allow_free(allow);
 	snprintf(ret, size, "%zu %s", r.request.target, r.bytes.data);
 	redirect_done(&r);
 	return ok;
@@ -157,12 +164,18 @@ static void redirects_make_the_next_request(void **state)
 		{ "http://one/z", 302, "0 GET /z HTTP/1.1\r\n" },
 		{ "http://two:8080/z?1", 302, "1 GET /z?1 HTTP/1.1\r\n" },
 		{ "//two:8080", 302, "1 GET / HTTP/1.1\r\n" },
+		{ "http://127.0.0.9:81/z", 302, "2 GET /z HTTP/1.1\r\n" },
 		{ "/z", 307, "0 POST /z HTTP/1.1\r\n" },
 		{ "/z", 308, "0 POST /z HTTP/1.1\r\n" },
 	};
+	static const char *const hosts[] = {
+		"Host: one:80\r\n", "Host: two:8080\r\n",
+		"Host: 127.0.0.9:81\r\n",
+	};
 	static const char *const nowhere[] = {
 		"http://three/z", "http://two/z", "ftp://one/z", "/a b",
-		"http://", "https://one/", "",
+		"http://", "https://one/", "https://one:80/",
+		"http://10.0.0.1/", "https://127.0.0.9:81/", "",
 	};
 	char got[600];
 
@@ -178,8 +191,7 @@ static void redirects_make_the_next_request(void **state)
 		assert_int_equal(strstr(got, "Content-") != NULL, body);
 		assert_int_equal(strstr(got, "Authorization") != NULL,
 				 got[0] == '0');
-		assert_non_null(strstr(got, got[0] == '0' ? "Host: one:80\r\n"
-						: "Host: two:8080\r\n"));
+		assert_non_null(strstr(got, hosts[got[0] - '0']));
 	}
 	for (size_t i = 0; i + 1 < sizeof(nowhere) / sizeof(*nowhere); i++)
 		if (next(nowhere[i], 302, got, sizeof(got)))
@@ -213,7 +225,7 @@ static void a_run_follows_and_remembers(void **state)
 	assert_true(r.sum[0][0].ok > 5);
 	assert_int_equal(r.sum[0][0].ok, r.checks[0].ok);
 	assert_int_equal(r.checks[0].failed, 0);
-	/* More than it follows, and where no [target] is. */
+	/* More than it follows, and where [allow] does not allow. */
 	assert_int_equal(r.sum[1][0].ok, 0);
 	assert_true(r.sum[1][0].failed[LOAD_PROTOCOL] > 5);
 	assert_true(r.sum[2][0].failed[LOAD_PROTOCOL] > 5);
@@ -222,6 +234,58 @@ static void a_run_follows_and_remembers(void **state)
 	assert_in_range(r.final.redirects, 3 * r.sum[1][0].due - 2,
 			3 * r.sum[1][0].due + 1);
 	result_free(&r);
+}
+
+/* No [target] is there, but what the test allows. */
+static void a_redirect_leads_where_allow_says(void **state)
+{
+	static struct server server, other;
+	static struct result r;
+	AUTO_FREE char *text = NULL;
+
+	(void)state;
+	server_start(&server);
+	server_start(&other);
+	text = mem_printf("[journey a]\nredirects = 1\n"
+			  "step = GET /to/%d as to\nstep = GET /ok as ok\n"
+			  "step = GET /to/1 as nobody\n"
+			  "step = think const 20ms\n[load l]\nstages = 0s 1\n",
+			  other.port);
+	run_text(&server, &r, text);
+	server_stop(&server);
+	server_stop(&other);
+	assert_true(r.sum[0][0].ok > 5);
+	assert_int_equal(completed(&r.sum[0][0]), r.sum[0][0].ok);
+	assert_in_range(other.requests, r.sum[0][0].ok, r.sum[0][0].ok + 1);
+	assert_string_equal(other.last_ok, "/ok");
+	assert_true(r.sum[1][0].ok > 5);
+	assert_true(r.sum[2][0].failed[LOAD_CONNECT] > 1);
+	assert_int_equal(r.sum[2][0].failed[LOAD_CONNECT],
+			 completed(&r.sum[2][0]));
+	result_free(&r);
+}
+
+/* A thread keeps so many, and finds those again. */
+static void addresses_are_bounded(void **state)
+{
+	struct endpoint target = { .host = "one:80" };
+	struct allow *allow = allow_loopback();
+	struct http1_url url = { .port = 80 };
+	struct endpoints e;
+
+	(void)state;
+	endpoints_init(&e, &target, 1, allow);
+	for (int again = 0; again < 2; again++)
+		for (unsigned i = 0; i < ENDPOINTS_MORE_MAX; i++) {
+			snprintf(url.host, sizeof(url.host), "127.0.1.%u", i);
+			assert_int_equal(endpoints_find(&e, &url), 1 + i);
+		}
+	snprintf(url.host, sizeof(url.host), "127.0.2.1");
+	assert_true(endpoints_find(&e, &url) == SIZE_MAX);
+	snprintf(url.host, sizeof(url.host), "ONE");
+	assert_int_equal(endpoints_find(&e, &url), 0);
+	endpoints_done(&e);
+	allow_free(allow);
 }
 
 static void by_itself_a_redirect_is_an_answer(void **state)
@@ -249,6 +313,8 @@ int main(void)
 		cmocka_unit_test(broken_cookies_are_ignored),
 		cmocka_unit_test(redirects_make_the_next_request),
 		cmocka_unit_test(a_run_follows_and_remembers),
+		cmocka_unit_test(a_redirect_leads_where_allow_says),
+		cmocka_unit_test(addresses_are_bounded),
 		cmocka_unit_test(by_itself_a_redirect_is_an_answer),
 	};
 
