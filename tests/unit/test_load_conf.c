@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "chaos/base/mem.h"
 #include "chaos/base/rng.h"
 #include "chaos/load/data.h"
 #include "chaos/load/load.h"
@@ -426,6 +427,33 @@ static void the_mix_is_drawn_by_weight(void **state)
 	read_done(&r);
 }
 
+/* The scenario as it is recorded with a run. */
+static void credentials_are_masked(void **state)
+{
+	static const char *const seen[] = {
+		"auth = basic ***", "header = Authorization: ***",
+		"header = Cookie: ***", "X-Plain: shown",
+	};
+	AUTO_FREE char *text = NULL;
+	struct read r;
+
+	(void)state;
+	read_text(&r, "[target t]\nurl = http://127.0.0.1:1\n"
+		      "[journey a]\nauth = basic me:s3cret\n"
+		      "step = GET /\nheader = authorization: Bearer s3cret\n"
+		      "header = Cookie: sid=s3cret\n"
+		      "header = X-Plain: shown\n"
+		      "[journey b]\nauth = bearer s3cret\nstep = GET /\n"
+		      "[load l]\nstages = 0s 1\n");
+	assert_non_null(r.sc);
+	text = scenario_text(r.sc);
+	assert_null(strstr(text, "s3cret"));
+	for (size_t i = 0; i < sizeof(seen) / sizeof(*seen); i++)
+		if (!strcasestr(text, seen[i]))
+			fail_msg("no '%s' in\n%s", seen[i], text);
+	read_done(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -441,6 +469,7 @@ int main(void)
 		cmocka_unit_test(tags_are_of_a_journey_or_a_step),
 		cmocka_unit_test(load_without_target_or_journey),
 		cmocka_unit_test(the_mix_is_drawn_by_weight),
+		cmocka_unit_test(credentials_are_masked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
