@@ -21,8 +21,9 @@ void text_audit(const json_t *a, FILE *f)
 			json_num(a, "sent", 0), json_num(a, "sent_partly", 0));
 	if (json_at(a, "conns_held"))
 		fprintf(f,
-			"  held            %.0f asked, %.0f held at most; "
-			"descriptors %.0f of %.0f, ports %.0f of %.0f\n",
+			"  held            %.0f asked, %.0f held at most\n"
+			"  of the host     descriptors %.0f of %.0f, ports "
+			"%.0f of %.0f\n",
 			json_num(a, "conns_asked", 0),
 			json_num(a, "conns_held", 0), json_num(a, "fds", 0),
 			json_num(a, "fds_limit", 0), json_num(a, "ports", 0),
@@ -30,6 +31,6 @@ void text_audit(const json_t *a, FILE *f)
 	if (json_flag(a, "greedy", false) &&
 	    json_num(a, "cpu_max_5s", 0) > 0.85)
 		fprintf(f, "  the generator was at its limit, as a load "
-			   "without think time, pace or rate asks: its times "
-			   "are of a full machine\n");
+			   "without think time, pace or\n"
+			   "  rate asks: its times are of a full machine\n");
 }

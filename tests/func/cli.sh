@@ -117,7 +117,7 @@ done
 exits "mark without a name" 2 "$gameday" mark
 says "detected"
 exits "ctl without words" 2 "$gameday" ctl
-says "users N"
+says "users [load:NAME] N"
 exits "recover --list" 0 "$gameday" recover --list
 says "nothing is left"
 exits "recover --list --json" 0 "$gameday" recover --list --json
