@@ -116,15 +116,6 @@ static void bench_done(struct bench *b)
 	buf_done(&b->told);
 }
 
-static double value_of(struct bench *b, const char *gauge)
-{
-	struct expr_ref ref = { .arg = gauge };
-	const struct expr_env *env = watch_env(b->watch);
-	double value;
-
-	return env->value(env->arg, &ref, &value) ? NAN : value;
-}
-
 /* Until the condition holds; 10 s at most. */
 static void await(struct bench *b, const char *text)
 {

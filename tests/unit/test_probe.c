@@ -14,6 +14,15 @@
 
 #include "tests/unit/probe_bench.h"
 
+static double value_of(struct bench *b, const char *gauge)
+{
+	struct expr_ref ref = { .arg = gauge };
+	const struct expr_env *env = watch_env(b->watch);
+	double value;
+
+	return env->value(env->arg, &ref, &value) ? NAN : value;
+}
+
 static void test_http(void **state)
 {
 	struct bench b;
