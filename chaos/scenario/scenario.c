@@ -399,11 +399,11 @@ static size_t shown_length(const char *key, const char *value)
 static void add_entry(struct buf *out, const struct scenario_entry *e)
 {
 	size_t shown = shown_length(e->key, e->value);
-	AUTO_FREE char *masked = e->value[shown] ? mem_printf("%.*s ***:***",
-							      (int)shown,
-							      e->value)
-						 : NULL;
+	AUTO_FREE char *masked = NULL;
 
+	if (e->value[shown])
+		masked = mem_printf("%.*s%s***:***", (int)shown, e->value,
+				    e->value[shown - 1] == ' ' ? "" : " ");
 	buf_addf(out, "%s = ", e->key);
 	text_value(out, masked ? masked : e->value);
 	buf_adds(out, "\n");
