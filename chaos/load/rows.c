@@ -206,6 +206,14 @@ static int object_read(struct rows *r, const json_t *o, int line,
 	return rc;
 }
 
+static bool is_blank(const char *s, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (!strchr(" \t\r", s[i]) || !s[i])
+			return false;
+	return true;
+}
+
 int rows_jsonl(struct rows *r, const char *text, size_t len, struct err *err)
 {
 	const char *end;
@@ -218,7 +226,7 @@ int rows_jsonl(struct rows *r, const char *text, size_t len, struct err *err)
 		size_t n = (size_t)((eol ? eol : end) - text);
 		json_t *root = NULL;
 
-		if (strspn(text, " \t\r") < n) {
+		if (!is_blank(text, n)) {
 			rc = json_parse(text, n, &root, err);
 			if (rc < 0)
 				err_prefix(err, "%d", line);
