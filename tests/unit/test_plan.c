@@ -12,6 +12,7 @@
 
 #include "chaos/base/mem.h"
 #include "chaos/plan/plan.h"
+#include "chaos/report/documents.h"
 #include "chaos/report/report.h"
 #include "chaos/watch/windows.h"
 #include "faults/table.h"
@@ -42,7 +43,8 @@ static const struct section_spec *const specs[] = {
 	&load_load_section, &watch_slo_section, &watch_probe_section,
 	&watch_detect_section, &watch_detection_section,
 	&watch_recovery_section, &playbook_ref_section,
-	&report_recorded_section, &report_impact_section, NULL
+	&report_recorded_section, &report_impact_section,
+	&report_catalogue_section, NULL
 };
 
 static const struct plan_options plain = { .speed = 5 };
