@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 60
+# serial
 # A server that stops for 2 s in 10 s at 1 000/s: times count from when a request
 # was due, so the stall is in the percentiles, and service times stand beside.
 # A run that was not sent as planned says so itself and is made once more.
