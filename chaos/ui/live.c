@@ -248,10 +248,21 @@ static const char *pool_text(const struct live *l, char *dst, size_t size)
 	return dst;
 }
 
+/* Of traffic to the last stage; graceful_stop is seldom used up. */
+static nsec_t until_end(const struct live *l, nsec_t t)
+{
+	const struct plan *p = l->plan;
+	nsec_t end = p->conf.duration;
+
+	if (l->traffic && !p->options.find && load_conf_end(p->load) > 0)
+		end = load_conf_end(p->load);
+	return end > t ? end - t : 0;
+}
+
 static void status_text(const struct live *l, char *dst, size_t size)
 {
 	nsec_t t = (l->second + 1) * NSEC_SEC;
-	nsec_t left = l->plan->conf.duration - t;
+	nsec_t left = until_end(l, t);
 	char at[UNITS_TEXT], togo[UNITS_TEXT], p95[UNITS_TEXT], pool[80];
 
 	units_fmt_ms(p95, isnan(l->p95) ? 0 : (nsec_t)(l->p95 * 1e9));
