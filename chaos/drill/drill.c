@@ -29,8 +29,10 @@ const char *drill_state_name(enum drill_state state)
 
 static void begin_reverting(struct drill *d)
 {
+	nsec_t now = loop_now(d->loop);
+
 	drill_timeline_stop(d);
-	watch_end(d->watch, loop_now(d->loop));
+	watch_end(d->watch, d->load_over < now ? d->load_over : now);
 	drill_record_hold(d, LOAD_PHASES);
 	drill_judge_finish(d);
 	drill_find_finish(d);
@@ -126,7 +128,7 @@ static void on_load_finished(void *arg)
 {
 	struct drill *d = arg;
 
-	d->load_finished = true;
+	d->load_over = loop_now_fresh(d->loop);
 }
 
 static int make_faults(struct drill *d, struct err *err)
@@ -254,6 +256,7 @@ static void init(struct drill *d, const struct drill_args *args)
 	d->loop = args->env->loop;
 	d->slip = hist_new();
 	d->second.second = INT64_MIN;
+	d->load_over = NSEC_NEVER;
 	if (p->load)
 		load_conf_scopes(p->load, &d->scopes);
 	d->apis = d->scopes.apis;
@@ -308,6 +311,13 @@ static void revert_now(struct drill *d)
 	faults_release(d->faults);
 }
 
+/* It knows of T+0 beforehand: what is due from then on is no baseline. */
+static int start_load(struct drill *d, struct err *err)
+{
+	d->env->load->phase(d->load, LOAD_FAULT, 0);
+	return d->env->load->start(d->load, err);
+}
+
 static int start(struct drill *d, struct err *err)
 {
 	int rc = faults_arm(d->faults, err);
@@ -319,7 +329,7 @@ static int start(struct drill *d, struct err *err)
 	if (rc == 0)
 		rc = watch_start(d->watch, d->env->probes, err);
 	if (rc == 0 && d->load)
-		rc = d->env->load->start(d->load, err);
+		rc = start_load(d, err);
 	if (rc < 0) {
 		revert_now(d);
 		return rc;

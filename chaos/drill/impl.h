@@ -67,7 +67,7 @@ struct drill {
 	bool hold_known[LOAD_PHASES + 1];
 	bool faults_done, load_done, playbook_begun, recovery_phase;
 	double users;		/* gauge of the last second */
-	bool load_finished;	/* traffic that ends by itself has ended */
+	nsec_t load_over;	/* traffic that ends by itself has ended */
 	size_t left;
 	struct find *find;	/* NULL: it searches nothing */
 };

@@ -446,6 +446,9 @@ void drill_on_load_done(void *arg, const struct load_final *f)
 	json_line_int(b, "requests", (int64_t)f->requests);
 	json_line_int(b, "users_affected", (int64_t)f->users_affected);
 	json_line_str(b, "decisions", digest);
+	if (d->load_over != NSEC_NEVER)
+		json_line_num(b, "over_s",
+			      (double)d->load_over / NSEC_SEC);
 	json_line_open(b, "censored");
 	for (size_t i = 0; i < d->n_apis && i < 64; i++)
 		json_line_int(b, d->apis[i], (int64_t)f->censored[i]);

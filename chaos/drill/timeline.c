@@ -13,8 +13,6 @@ static void set_phase(struct drill *d, enum load_phase phase, nsec_t t)
 {
 	drill_record_hold(d, phase);
 	watch_phase(d->watch, phase, t);
-	if (d->load)
-		d->env->load->phase(d->load, phase, t);
 }
 
 static void on_start(struct loop *loop, struct loop_timer *timer, void *arg)
@@ -165,6 +163,8 @@ void drill_timeline_milestone(struct drill *d, const char *name, nsec_t at)
 	if (strcmp(name, MS_FIRST_ACTION) == 0 && !d->recovery_phase) {
 		d->recovery_phase = true;
 		set_phase(d, LOAD_RECOVERY, at);
+		if (d->load)
+			d->env->load->phase(d->load, LOAD_RECOVERY, at);
 	}
 }
 
@@ -209,7 +209,7 @@ static bool is_over(const struct drill *d, nsec_t t)
 	const struct plan *p = d->plan;
 
 	if (drill_load_ends(d))
-		return d->load_finished;
+		return d->load_over != NSEC_NEVER;
 	if (t < p->conf.window_to)
 		return false;
 	if (d->playbook_begun && playbook_running(p->playbook))

@@ -191,7 +191,10 @@ struct load_ops {
 	 */
 	int (*open)(const struct load_args *args, void **ret, struct err *err);
 	int (*start)(void *load, struct err *err);	/* at args->from */
-	/* From t (drill ns) on, intended starts are of this phase. */
+	/*
+	 * From t (drill ns) on, intended starts are of this phase; told before
+	 * start(), it is of the first request.
+	 */
 	void (*phase)(void *load, enum load_phase phase, nsec_t t);
 	/* -ERANGE: more than the host lets it hold. */
 	int (*adjust)(void *load, const struct load_adjust *a,

@@ -442,7 +442,7 @@ static void threads_phase(void *load, enum load_phase phase, nsec_t t)
 	if (run->stopping)
 		return;
 	for (unsigned k = 0; k < run->n_workers; k++)
-		worker_post_phase(&run->workers[k], phase, t);
+		worker_phase_from(&run->workers[k], phase, t);
 }
 
 /* Would the users that are asked for fit into what the host has? */

@@ -318,10 +318,13 @@ static void message_post(struct worker *w, struct message what)
 	loop_post(w->loop, &m->post);
 }
 
-void worker_post_phase(struct worker *w, enum load_phase phase, nsec_t t)
+void worker_phase_from(struct worker *w, enum load_phase phase, nsec_t t)
 {
-	message_post(w, (struct message){ .kind = MESSAGE_PHASE,
-					  .phase = phase, .t = t });
+	if (w->running)
+		message_post(w, (struct message){ .kind = MESSAGE_PHASE,
+						  .phase = phase, .t = t });
+	else
+		w->phase_from[phase] = t;
 }
 
 void worker_post_adjust(struct worker *w, const struct load_adjust *a)

@@ -90,8 +90,11 @@ int worker_init(struct worker *w, const struct worker_args *args,
 void worker_done(struct worker *w);	/* after worker_join() */
 int worker_start(struct worker *w, struct err *err) MUST_CHECK;
 void worker_join(struct worker *w);
-/* Messages, from any thread. None after worker_post_stop(). */
-void worker_post_phase(struct worker *w, enum load_phase phase, nsec_t t);
+/*
+ * Messages, from the controller. None after worker_post_stop().  A phase may be
+ * told before worker_start(): then of the first request on.
+ */
+void worker_phase_from(struct worker *w, enum load_phase phase, nsec_t t);
 void worker_post_adjust(struct worker *w, const struct load_adjust *a);
 void worker_post_stop(struct worker *w);
 

@@ -108,13 +108,15 @@ static json_t *times(const struct facts *f, const char *api, const char *phase,
 	return o;
 }
 
-/* When traffic was told to end, or the last of it that is known. */
+/* When traffic was over, or told to end, or the last that is known. */
 static double end_of(const struct facts *f)
 {
-	double last = NAN;
+	double last = json_num(facts_event(f, "load"), "over_s", NAN);
 	json_t *e;
 	size_t i;
 
+	if (!isnan(last))
+		return last;
 	json_array_foreach(f->events, i, e)
 		if (strcmp(json_str(e, "ev", ""), "state") == 0 &&
 		    strcmp(json_str(e, "to", ""), "reverting") == 0)

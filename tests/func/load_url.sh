@@ -43,6 +43,9 @@ r = g.report(out)
 check("an open run holds", got.returncode == 0 or busy(r),
       got.stdout + got.stderr)
 check("at its rate", 396 <= len(web.requests) <= 404, len(web.requests))
+row = next(a for a in r["load"]["apis"] if a["phase"] == "all")
+check("and says so, to no whole second", 190 <= row["rps"] <= 203 or busy(r),
+      f"{row['rps']} in {row['seconds']} s")
 check("method GET", web.requests[0] == ("GET", "/a?b=1"), web.requests[:1])
 
 for args, code, words in [

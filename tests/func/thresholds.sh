@@ -84,6 +84,35 @@ check("before its end, after the delay",
       1 < report["run"]["duration_s"] < 3.5, report["run"]["duration_s"])
 check("nothing is left", g.left() == [])
 
+# Without a lead-in the first request of all is of the fault phase.
+first = iter([500] * 5)
+web.status = lambda path: next(first, 200)
+out = g.out()
+g.run("load", g.scenario(f"""[scenario]
+name = NAME
+lead_in = 0s
+duration = 20s
+[allow]
+hosts = 127.0.0.1
+[target web]
+url = {web.url}
+[journey good]
+step = GET / as good
+[load crowd]
+model = users
+stages = 0s 5, 4s 5
+user_iterations = 2
+[threshold errors]
+when = errors(all) < 10%
+"""), "--out", out, "-q")
+report = g.report(out)
+row = report["thresholds"][0]
+rows = {p: sum(a["requests"] for a in report["load"]["apis"]
+               if a["phase"] == p) for p in ("baseline", "fault")}
+check("no lead-in, no baseline", rows == {"baseline": 0, "fault": 10}, rows)
+check("the first answers count", row["ok"] is False and row["value"] == 0.5,
+      str(row))
+
 path = g.scenario(LOAD + "[threshold x]\nwhen = errors(bda) < 1%\n")
 got = g.run("load", path, "-q")
 check("a mistake: exit 2, with its line", got.returncode == 2 and

@@ -32,6 +32,7 @@ struct world {
 	int64_t second;
 	struct load_adjust adjusted;
 	enum load_phase phase;
+	nsec_t phase_from;
 };
 
 static int world_prepare(struct fault *f, struct undo_record *u,
@@ -104,6 +105,8 @@ static void world_tick(struct loop *loop, struct loop_timer *timer, void *arg)
 				   .users = 1, .rows = &w->row, .n = 1 };
 
 	w->row.phase = w->phase;
+	if (w->row.phase && w->second * NSEC_SEC < w->phase_from)
+		w->row.phase--;
 	w->row.due = 10;
 	w->row.ok = w->x < 5 ? 10 : 0;
 	w->row.failed[LOAD_TIMEOUT] = w->x < 5 ? 0 : 10;
@@ -139,8 +142,8 @@ static void world_load_phase(void *load, enum load_phase phase, nsec_t t)
 {
 	struct world *w = load;
 
-	(void)t;
 	w->phase = phase;
+	w->phase_from = t;
 }
 
 static int world_load_adjust(void *load, const struct load_adjust *a,

@@ -152,6 +152,26 @@ static void test_a_threshold_cut_off(void **state)
 	gold_done(&g);
 }
 
+/* Traffic that ends by itself does not last to the next whole second. */
+static void test_rate_of_what_ends_by_itself(void **state)
+{
+	struct gold g;
+	struct report *r;
+	const json_t *all;
+
+	(void)state;
+	gold_init(&g);
+	add_lines(&g);
+	buf_addf(&g.events,
+		 "{\"t\":121,\"ev\":\"load\",\"over_s\":120.5}\n");
+	r = load(&g);
+	all = json_at(report_json(r), "load/totals/3");
+	assert_float_equal(json_num(all, "seconds", 0), 130.5, 1e-9);
+	assert_float_equal(json_num(all, "rps", 0), 1310 / 130.5, 1e-9);
+	report_free(r);
+	gold_done(&g);
+}
+
 static void test_seconds(void **state)
 {
 	const struct report_second *v;
@@ -295,6 +315,7 @@ int main(void)
 		cmocka_unit_test(test_model),
 		cmocka_unit_test(test_cut_anywhere),
 		cmocka_unit_test(test_a_threshold_cut_off),
+		cmocka_unit_test(test_rate_of_what_ends_by_itself),
 		cmocka_unit_test(test_seconds),
 		cmocka_unit_test(test_junit),
 		cmocka_unit_test(test_csv),
