@@ -239,12 +239,20 @@ static nsec_t patience(const struct user *u)
 	return own ? own : u->group->conf->timeout;
 }
 
+/* From the first byte sent for it, whatever redirects were followed since. */
+static nsec_t service(const struct user *u, nsec_t now)
+{
+	if (u->hopped)
+		return now - u->sent;
+	return u->conn.has_sent ? now - u->conn.sent : -1;
+}
+
 static void ended(struct user *u, struct outcome o, nsec_t now)
 {
 	struct worker *w = u->group->worker;
 	struct stats_times times = {
 		.response = now - u->intended,
-		.service = u->conn.has_sent ? now - u->conn.sent : -1,
+		.service = service(u, now),
 	};
 
 	if (o.kind == OUTCOME_FAILED && o.cause == LOAD_TIMEOUT &&
@@ -344,7 +352,7 @@ static bool ask(struct user *u, const struct load_step *step, nsec_t intended)
 	deadline = intended + patience(u);
 	u->intended = intended;
 	u->state = USER_ASKING;
-	u->conn.has_sent = false;
+	u->conn.has_sent = u->hopped = false;
 	w->in_flight++;
 	count_due(u, step->api, intended, now);
 	if (now >= deadline) {
@@ -386,6 +394,10 @@ static bool redirected(struct user *u, const struct answer *a, nsec_t now)
 	case SESSION_DONE:
 		return false;
 	case SESSION_NEXT:
+		if (!u->hopped && u->conn.has_sent) {
+			u->sent = u->conn.sent;
+			u->hopped = true;
+		}
 		if (!engine_request(&u->conn, r, bytes, len, &cause)) {
 			knock_later(u, now);
 			ended(u, outcome_failed(cause), now);

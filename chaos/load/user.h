@@ -50,6 +50,7 @@ struct user {
 	nsec_t think;		/* of the think it is in, or left in */
 	nsec_t not_before;	/* no new connection before this drill time */
 	nsec_t began;		/* its iteration, drill ns */
+	nsec_t sent;		/* drill ns: the request; valid if hopped */
 	uint8_t state;		/* enum user_state */
 	uint8_t phase;		/* of the request */
 	bool leaving;		/* goes away when the request is over */
@@ -57,6 +58,7 @@ struct user {
 	bool resume;		/* went away thinking: thinks that again */
 	bool queued;		/* the arrival had waited: its first request */
 				/* is counted as due already */
+	bool hopped;		/* has followed a redirect since it asked */
 	struct captured captured;
 	struct cookies cookies;
 	struct redirect *redirect;	/* NULL: none was ever asked for */

@@ -6,7 +6,8 @@
  *	/ok /status/NNN /slow/MS (real ms) /hang /reset /cut /garbage
  *	/last (closes) /idle (closes 20 ms later) /chunked /extra
  *	/login (303, a cookie) /landed (says the cookie) /loop (302)
- *	/away (302, to 10.0.0.1) /to/PORT (302, to 127.0.0.1)
+ *	/moved/MS (302, to /ok, after that) /away (302, to 10.0.0.1)
+ *	/to/PORT (302, to 127.0.0.1)
  *	/issue (a coupon), /coupon/ID (its status: confirmed after 120 ms)
  */
 #ifndef GD_TESTS_LOAD_SERVER_H
@@ -49,7 +50,7 @@ struct peer {
 	struct loop_timer timer;
 	struct http1_parser parser;
 	struct buf body;
-	bool close_later;
+	bool close_later, redirect_later;
 };
 
 static inline void peer_free(struct peer *p, bool reset)
@@ -135,6 +136,8 @@ static inline void peer_timer(struct loop *loop, struct loop_timer *timer,
 	(void)timer;
 	if (p->close_later)
 		peer_free(p, false);
+	else if (p->redirect_later)
+		peer_reply(p, 302, "Location: /ok\r\n");
 	else
 		peer_reply(p, 200, "");
 }
@@ -180,6 +183,10 @@ static inline bool peer_answer(struct peer *p, const char *target)
 		atomic_fetch_add(&p->server->by_status[n % 600], 1);
 		peer_reply(p, n, "");
 	} else if (sscanf(target, "/slow/%d", &n) == 1) {
+		p->redirect_later = false;
+		peer_later(p, n * NSEC_MS);
+	} else if (sscanf(target, "/moved/%d", &n) == 1) {
+		p->redirect_later = true;
 		peer_later(p, n * NSEC_MS);
 	} else if (strcmp(target, "/issue") == 0) {
 		peer_issue(p);

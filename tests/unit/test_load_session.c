@@ -236,6 +236,27 @@ static void a_run_follows_and_remembers(void **state)
 	result_free(&r);
 }
 
+/* The first answer took 30 ms, the one it sent to next to nothing. */
+static void service_time_has_all_hops(void **state)
+{
+	static struct server server;
+	static struct result r;
+
+	(void)state;
+	server_start(&server);
+	run_text(&server, &r,
+		 "[journey a]\nredirects = 1\n"
+		 "step = GET /moved/30 as moved\nstep = GET /ok as ok\n"
+		 "step = think const 5ms\n[load l]\nstages = 0s 1\n");
+	server_stop(&server);
+	assert_true(r.sum[0][0].ok > 3);
+	assert_true(r.final.redirects >= r.sum[0][0].ok);
+	assert_int_equal(hist_count(r.sum[0][0].service), r.sum[0][0].ok);
+	assert_true(hist_min(r.sum[0][0].service) >= 29 * NSEC_MS);
+	assert_true(hist_min(r.sum[1][0].service) < 20 * NSEC_MS);
+	result_free(&r);
+}
+
 /* No [target] is there, but what the test allows. */
 static void a_redirect_leads_where_allow_says(void **state)
 {
@@ -313,6 +334,7 @@ int main(void)
 		cmocka_unit_test(broken_cookies_are_ignored),
 		cmocka_unit_test(redirects_make_the_next_request),
 		cmocka_unit_test(a_run_follows_and_remembers),
+		cmocka_unit_test(service_time_has_all_hops),
 		cmocka_unit_test(a_redirect_leads_where_allow_says),
 		cmocka_unit_test(addresses_are_bounded),
 		cmocka_unit_test(by_itself_a_redirect_is_an_answer),
