@@ -30,12 +30,22 @@ static bool is_over(const struct arrivals *a, nsec_t at)
 	       (a->group->worker->args.ends && at >= stages_end(&conf->stages));
 }
 
+/*
+ * From one arrival to the next.  Even ones lie in the middle of their unit of
+ * the area, the first too: a stage has as many as its rate says.
+ */
+static double draw_area(struct arrivals *a)
+{
+	if (conf_of(a)->arrival == LOAD_POISSON)
+		return rng_exp(&a->rng, 1);
+	return a->cursor == a->from ? 0.5 : 1;
+}
+
 /* The time of the next arrival, whichever thread's it is. */
 static void draw(struct arrivals *a)
 {
 	const struct worker_group *g = a->group;
-	double area = conf_of(a)->arrival == LOAD_POISSON ? rng_exp(&a->rng, 1)
-							  : 1;
+	double area = draw_area(a);
 
 	if (a->cursor == NSEC_NEVER || g->paused)
 		a->next = NSEC_NEVER;
@@ -66,7 +76,8 @@ void arrivals_start(struct arrivals *a, struct worker_group *group,
 {
 	const struct worker *w = group->worker;
 
-	*a = (struct arrivals){ .group = group, .cursor = from };
+	*a = (struct arrivals){ .group = group, .from = from,
+				.cursor = from };
 	/* The number before its first user's is nobody's. */
 	rng_init(&a->rng, w->args.seed, group->conf->first_user - 1);
 	loop_timer_init(&a->timer, "load arrivals", arrivals_timer, a);

@@ -13,6 +13,7 @@
 struct arrivals {
 	struct worker_group *group;
 	struct rng rng;
+	nsec_t from;		/* its first stage's rate holds since then */
 	nsec_t cursor;		/* of the last arrival drawn, any thread's */
 	uint64_t index;		/* of the next one */
 	nsec_t next;		/* when it comes; NSEC_NEVER: none will */

@@ -88,8 +88,9 @@ static bool group_look(struct worker_group *g, nsec_t now)
 {
 	if (g->idle)
 		return true;
-	if (!g->over && (now >= stages_end(&g->conf->stages) ||
-			 is_exhausted(g, now)))
+	if (!g->over)
+		g->spent = is_exhausted(g, now);
+	if (!g->over && (g->spent || now >= stages_end(&g->conf->stages)))
 		group_over(g, now);
 	g->idle = g->over && is_idle(g);
 	return g->idle;

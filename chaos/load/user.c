@@ -497,7 +497,11 @@ void user_leave(struct user *u)
 		away(u);
 }
 
-/* Is there a request left for it in this iteration, once it has begun? */
+/*
+ * Is there a request left for it in this iteration, once it has begun?  In its
+ * very first think it has not, unless the iteration was counted as one of a
+ * limited number: nobody else would do it.
+ */
 static bool is_amid(const struct user *u)
 {
 	const struct load_conf *c = u->group->worker->args.conf;
@@ -506,7 +510,7 @@ static bool is_amid(const struct user *u)
 	if (u->next)
 		return true;
 	return s->entered && s->step <= c->journeys[s->journey].last_request &&
-	       !(s->iteration == 1 && s->step == 0);
+	       (u->group->spent || s->iteration > 1 || s->step > 0);
 }
 
 void user_finish(struct user *u)

@@ -27,6 +27,7 @@ struct worker_group {
 	uint64_t begun;		/* closed: iterations */
 	bool paused;
 	bool over;		/* nobody begins anything any more */
+	bool spent;		/* over, by its iterations */
 	bool idle;		/* over, and nobody is in anything */
 	struct arrivals arrivals;	/* open */
 };

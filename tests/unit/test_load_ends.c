@@ -43,6 +43,61 @@ static void iterations_are_shared(void **state)
 	result_free(&r);
 }
 
+/* Each that was counted is done, by whom its first think holds as well. */
+static void no_iteration_is_lost(void **state)
+{
+	static const struct {
+		unsigned iterations, users;
+		const char *think;
+	} rows[] = {
+		{ 5, 5, "const 1s" }, { 1, 1, "const 1s" },
+		{ 1, 5, "const 1s" }, { 20, 10, "exp 1s" },
+		{ 30, 10, "const 1s" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 2 * (sizeof(rows) / sizeof(*rows)); i++) {
+		unsigned n = rows[i / 2].iterations, users = rows[i / 2].users;
+		AUTO_FREE char *text = mem_printf(
+			"[journey a]\nstep = GET /ok\nstep = think %s\n"
+			"[load l]\niterations = %u\n"
+			"stages = 0s %u, 60s %u\n",
+			rows[i / 2].think, n, users, users);
+		struct setup s = {
+			.text = text, .speed = 20, .until = 70 * NSEC_SEC,
+			.seed = 1, .threads = 1 + i % 2, .ends = true,
+		};
+		struct result r;
+
+		serve_and_run(&s, &r);
+		assert_true(r.finished);
+		assert_int_equal(r.sum[0][0].ok, n);
+		assert_int_equal(server.requests, n);
+		assert_int_equal(r.final.censored[0], 0);
+		server = (struct server){ 0 };
+		result_free(&r);
+	}
+}
+
+/* Who still thinks before the first at the last stage's end has not begun. */
+static void a_first_think_is_cut_by_the_end(void **state)
+{
+	struct setup s = {
+		.text = "[journey a]\nstep = GET /ok\nstep = think const 2s\n"
+			"[load l]\niterations = 50\nstages = 0s 5, 1s 5\n",
+		.speed = 5, .until = 8 * NSEC_SEC, .seed = 1, .threads = 1,
+		.ends = true,
+	};
+	struct result r;
+
+	(void)state;
+	serve_and_run(&s, &r);
+	assert_true(r.finished);
+	assert_int_equal(r.sum[0][0].due, 0);
+	assert_true(r.finished_at < 1500 * NSEC_MS);
+	result_free(&r);
+}
+
 static void iterations_of_each_user(void **state)
 {
 	struct setup s = {
@@ -79,6 +134,39 @@ static void iterations_of_arrivals(void **state)
 	assert_int_equal(r.sum[0][0].ok, 55);
 	assert_float_equal(r.final.open_planned, 55, 0);
 	result_free(&r);
+}
+
+/* As many as the rate says, no matter what divides what. */
+static void arrivals_fill_their_stages(void **state)
+{
+	static const struct {
+		const char *load;
+		unsigned n;
+	} rows[] = {
+		{ "stages = 0s 500/s, 5s 500/s\n", 2500 },
+		{ "stages = 0s 3/s, 5s 3/s\n", 15 },
+		{ "stages = 0s 0/s, 4s 10/s\n", 20 },
+		{ "iterations = 16\nstages = 0s 5/s, 3s 5/s\n", 15 },
+		{ "iterations = 15\nstages = 0s 5/s, 3s 5/s\n", 15 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		AUTO_FREE char *text = mem_printf(
+			"[journey a]\nstep = GET /ok\n"
+			"[load l]\nmodel = arrivals\n%s", rows[i].load);
+		struct setup s = {
+			.text = text, .speed = 5, .until = 20 * NSEC_SEC,
+			.seed = 1, .threads = 2, .ends = true,
+		};
+		struct result r;
+
+		serve_and_run(&s, &r);
+		assert_true(r.finished);
+		assert_float_equal(r.final.open_planned, rows[i].n, 0);
+		assert_int_equal(r.sum[0][0].ok, rows[i].n);
+		result_free(&r);
+	}
 }
 
 /* Who is in an iteration at the end finishes it, its later steps too. */
@@ -232,8 +320,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(iterations_are_shared),
+		cmocka_unit_test(no_iteration_is_lost),
+		cmocka_unit_test(a_first_think_is_cut_by_the_end),
 		cmocka_unit_test(iterations_of_each_user),
 		cmocka_unit_test(iterations_of_arrivals),
+		cmocka_unit_test(arrivals_fill_their_stages),
 		cmocka_unit_test(who_has_begun_may_finish),
 		cmocka_unit_test(grace_has_an_end),
 		cmocka_unit_test(a_pace_is_kept),
