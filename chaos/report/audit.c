@@ -132,6 +132,7 @@ json_t *report_audit(const struct facts *f, json_t *because)
 	}
 	check_holds(audit, because);
 	add_spoilt(f, because);
+	json_array_extend(because, f->missing);
 	if (!audit)
 		json_array_append_new(because, json_string(never));
 	return o;

@@ -74,6 +74,8 @@ static void read_lines(struct facts *f, const char *dir, const char *name)
 			broken++;
 		end = end ? end + 1 : line + strlen(line);
 	}
+	/* A zero byte ends the text for all that reads it. */
+	broken += line && line != text.data + text.len;
 	if (broken > 0)
 		say_missing(f, " has lines that are cut or broken", name);
 	buf_done(&text);
@@ -163,6 +165,7 @@ static void read_hlog(struct facts *f, const char *dir)
 		int rc = -EINVAL;
 
 		line[n - whole] = '\0';
+		whole &= strlen(line) + 1 == (size_t)n;
 		hist_reset(one);
 		if (whole)
 			rc = hist_log_parse(line, tag, sizeof(tag), &start,
@@ -226,6 +229,7 @@ int facts_read(struct facts *f, const char *dir,
 			       " ends before the run event",
 			       dir);
 	}
+	facts_check_sums(f);
 	return 0;
 }
 

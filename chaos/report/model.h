@@ -56,6 +56,8 @@ struct report {
 int facts_read(struct facts *f, const char *dir,
 	       const struct section_spec *const *specs, struct err *err)
 	MUST_CHECK;
+/* whole.c: what does not add up in a run that ended goes into f->missing. */
+void facts_check_sums(const struct facts *f);
 void facts_done(struct facts *f);
 /* The last event of that name, or NULL. */
 const json_t *facts_event(const struct facts *f, const char *ev);

@@ -75,7 +75,7 @@ static const char *const body[] = {
 	"{\"t\":121,\"ev\":\"criterion\",\"name\":\"down\",\"want\":\"y\","
 	"\"got\":\"y = 1\",\"ok\":true,\"judged\":true}",
 	"{\"t\":121,\"ev\":\"load\",\"send_lag_p99_ms\":0.5,"
-	"\"cpu_max_5s\":0.2,\"requests\":1300,\"users_affected\":12,"
+	"\"cpu_max_5s\":0.2,\"requests\":1310,\"users_affected\":12,"
 	"\"censored\":{\"order\":3},\"users\":[{\"api\":\"order\","
 	"\"phase\":\"fault\",\"asked\":20,\"unserved\":9,\"raw\":400}]}",
 	"{\"t\":121,\"ev\":\"audit\",\"slip_p99_ms\":0.4,\"hold\":[]}",
@@ -130,7 +130,7 @@ static inline void put_hlog(const char *dir)
 	struct hist *h = hist_new();
 
 	for (int i = 1; i <= 100; i++)
-		hist_record(h, i * NSEC_MS);
+		hist_record_n(h, i * NSEC_MS, 7);
 	hist_log_header(f, 0);
 	hist_log_write(f, "order/fault/response", 0, 1, h);
 	hist_log_write(f, "order/recovery/response", 61, 1, h);

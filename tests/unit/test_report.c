@@ -139,16 +139,84 @@ static void test_other_files_cut(void **state)
 		assert_non_null(strstr(json_str(report_json(r),
 						"run/missing/0", ""),
 				       names[i]));
+		assert_int_equal(report_exit(r), 6);
 		write_all(r, g.dir);
 		report_free(r);
 		unlink(path);
 		r = load(&g);
+		assert_int_equal(report_exit(r), 6);
 		assert_int_equal(json_array_size(json_at(report_json(r),
 							 "run/missing")), 1);
 		write_all(r, g.dir);
 		report_free(r);
 		gold_done(&g);
 	}
+}
+
+/* A golden run with a file replaced (data) or cut to len is invalid: why. */
+static void expect_damage(const char *file, const char *data, size_t len,
+			  const char *said)
+{
+	AUTO_FREE char *path = NULL;
+	const json_t *root;
+	struct report *r;
+	struct gold g;
+
+	gold_init(&g);
+	path = mem_printf("%s/%s", g.dir, file);
+	if (data)
+		put(g.dir, file, data, len);
+	else
+		assert_int_equal(truncate(path, (off_t)len), 0);
+	r = load(&g);
+	root = report_json(r);
+	assert_int_equal(report_exit(r), 6);
+	assert_string_equal(json_str(root, "verdict/status", ""), "invalid");
+	assert_int_equal(json_array_size(json_at(root, "run/missing")), 1);
+	assert_string_equal(json_str(root, "run/invalid_because/0", ""), said);
+	write_all(r, g.dir);
+	report_free(r);
+	gold_done(&g);
+}
+
+/* Where the first n lines of a golden run's file end. */
+static size_t lines_len(const char *file, int n)
+{
+	AUTO_FREE char *path = NULL;
+	struct gold g;
+	struct buf b;
+	size_t len = 0;
+
+	gold_init(&g);
+	path = mem_printf("%s/%s", g.dir, file);
+	buf_init(&b, 1 << 20);
+	assert_int_equal(buf_read_file(&b, path, NULL), 0);
+	while (n-- > 0)
+		len = (size_t)(strchr(b.data + len, '\n') - b.data) + 1;
+	buf_done(&b);
+	gold_done(&g);
+	return len;
+}
+
+/* Each is a file that parses to its end, or has no text at all. */
+static void test_what_does_not_add_up(void **state)
+{
+	static const char zeros[64] = "";
+
+	(void)state;
+	expect_damage(SERIES_FILE, "", 0, SERIES_FILE
+		      " does not add up: it has 0 requests of 1310");
+	expect_damage(SERIES_FILE, NULL, lines_len(SERIES_FILE, 8), SERIES_FILE
+		      " does not add up: it has 40 requests of 1310");
+	expect_damage(SERIES_FILE, zeros, sizeof(zeros), SERIES_FILE
+		      " has lines that are cut or broken");
+	expect_damage(HLOG_FILE, "", 0, HLOG_FILE
+		      " does not add up: it has 0 response times of 1078");
+	expect_damage(HLOG_FILE, NULL,
+		      lines_len(HLOG_FILE, 5), HLOG_FILE
+		      " does not add up: it has 700 response times of 1078");
+	expect_damage(HLOG_FILE, zeros, sizeof(zeros), HLOG_FILE
+		      " has lines that are cut or broken");
 }
 
 static void test_noise_between_lines(void **state)
@@ -161,7 +229,7 @@ static void test_noise_between_lines(void **state)
 	buf_adds(&g.events, "\n\n{\"ev\":3}\n[1,2]\nnull\n{\"t\":\"x\","
 			    "\"ev\":\"milestone\"}\n\xff\xfe\n\"end\"\n");
 	r = load(&g);
-	assert_int_equal(report_exit(r), 0);
+	assert_int_equal(report_exit(r), 6);
 	assert_non_null(strstr(json_str(report_json(r), "run/missing/0", ""),
 			       "cut or broken"));
 	write_all(r, g.dir);
@@ -371,6 +439,7 @@ int main(void)
 		cmocka_unit_test(test_apis_by_phase),
 		cmocka_unit_test(test_cut_anywhere),
 		cmocka_unit_test(test_other_files_cut),
+		cmocka_unit_test(test_what_does_not_add_up),
 		cmocka_unit_test(test_noise_between_lines),
 		cmocka_unit_test(test_nothing_there),
 		cmocka_unit_test(test_undo_is_merged),
