@@ -44,6 +44,27 @@ static const struct {
 	{ "recovered", mark_recovered },
 };
 
+/* Nobody saw what has not been yet, or what was before there was a run. */
+static int mark_time(const struct drill *d, nsec_t at, struct err *err)
+{
+	nsec_t now = loop_now(d->loop);
+	char text[UNITS_TEXT];
+
+	if (at > now) {
+		units_fmt_duration(text, at - now);
+		return err_set(err, -ERANGE,
+			       "a mark cannot be of the future: its time is "
+			       "%s from now", text);
+	}
+	if (at < -d->plan->conf.lead_in) {
+		units_fmt_duration(text, -d->plan->conf.lead_in - at);
+		return err_set(err, -ERANGE,
+			       "a mark cannot be of before the run: its time "
+			       "is %s before the lead-in", text);
+	}
+	return 0;
+}
+
 int drill_mark(struct drill *d, const char *name, nsec_t at, const char *by,
 	       const char *note, struct err *err)
 {
@@ -55,6 +76,8 @@ int drill_mark(struct drill *d, const char *name, nsec_t at, const char *by,
 	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
 		if (strcmp(marks[i].name, name) != 0)
 			continue;
+		if (mark_time(d, at, err) < 0)
+			return -ERANGE;
 		snprintf(source, sizeof(source), "mark by %.100s",
 			 by && by[0] ? by : "someone");
 		b = eventlog_event(&d->log, "mark");

@@ -334,16 +334,36 @@ static void test_expectations_of_controls(void **state)
 	stage_close(&s);
 }
 
+/* Only what was, since the lead-in, can have been seen. */
+static void mark_fn(struct loop *loop, struct loop_timer *timer, void *arg)
+{
+	struct drill *d = ((struct stop_at *)arg)->drill;
+	struct err err = { 0 };
+
+	(void)loop;
+	(void)timer;
+	assert_int_equal(drill_mark(d, "detected", 14 * NSEC_SEC, "ann", "",
+				    &err), -ERANGE);
+	assert_non_null(strstr(err.msg, "1s from now"));
+	assert_int_equal(drill_mark(d, "detected", -3600 * NSEC_SEC, "ann", "",
+				    &err), -ERANGE);
+	assert_non_null(strstr(err.msg, "before the lead-in"));
+	assert_int_equal(drill_mark(d, "detected", 12 * NSEC_SEC, "ann", "",
+				    &err), 0);
+}
+
 static void test_marks(void **state)
 {
 	struct stage s;
+	struct stop_at at;
 	struct err err = { 0 };
 	nsec_t t;
 
 	(void)state;
 	stage_open(&s, HEAD("5m") LOAD FAULT("at = 10s\nfor = 30s"), NULL, 0);
-	assert_int_equal(drill_mark(s.drill, "detected", 12 * NSEC_SEC, "ann",
-				    "", &err), 0);
+	at.drill = s.drill;
+	loop_timer_init(&at.timer, "mark", mark_fn, &at);
+	loop_timer_at(s.world.loop, &at.timer, 13 * NSEC_SEC);
 	assert_int_equal(drill_mark(s.drill, "detcted", 0, "ann", "", &err),
 			 -EINVAL);
 	assert_non_null(strstr(err.msg, "acknowledged"));
@@ -355,6 +375,7 @@ static void test_marks(void **state)
 						 0), "source", ""),
 			    "mark by ann");
 	assert_non_null(stage_event(&s, "mark", "detected", 0));
+	assert_null(stage_event(&s, "mark", "detected", 1));
 	stage_close(&s);
 }
 
