@@ -86,6 +86,27 @@ static void timer_set(struct curl_user *u, nsec_t span)
 		loop_timer_stop(loop, &u->timer);
 }
 
+/*
+ * The exchange is over: how much of its request has libcurl sent?  It counts a
+ * head as it goes out and a body's bytes; a head goes out at once.
+ */
+static void sent_count(struct curl_user *u, bool answered)
+{
+	struct conn_host *conns = u->conn->host;
+	curl_off_t body = 0;
+	long head = 0;
+
+	if (!u->conn->has_sent)
+		return;
+	curl_easy_getinfo(u->easy, CURLINFO_REQUEST_SIZE, &head);
+	curl_easy_getinfo(u->easy, CURLINFO_SIZE_UPLOAD_T, &body);
+	if (answered ||
+	    (head > 0 && (size_t)body >= u->request.body_len))
+		conns->sent++;
+	else
+		conns->sent_partly += head > 0;
+}
+
 static void user_timer(struct loop *loop, struct loop_timer *timer, void *arg)
 {
 	struct curl_user *u = arg;
@@ -99,6 +120,7 @@ static void user_timer(struct loop *loop, struct loop_timer *timer, void *arg)
 	(void)loop;
 	(void)timer;
 	curl_lane_remove(u->lane, u);
+	sent_count(u, false);
 	u->conn->host->done(u->conn, &a);
 }
 
@@ -381,6 +403,7 @@ void curl_user_ended(struct curl_user *u, CURLcode code)
 	timer_set(u, 0);
 	if (code == CURLE_OK)
 		curl_easy_getinfo(u->easy, CURLINFO_RESPONSE_CODE, &status);
+	sent_count(u, status);
 	if (status)
 		answer_take(u, (int)status, &a);
 	else
@@ -396,6 +419,7 @@ static void curl_user_abort(struct conn *c)
 		return;
 	timer_set(u, 0);
 	curl_lane_remove(u->lane, u);
+	sent_count(u, false);
 }
 
 static void curl_user_close(struct conn *c)

@@ -43,6 +43,7 @@ struct curl_request {
 	const char *bytes;	/* the last that was set, if it was fixed */
 	struct curl_slist *headers;
 	struct buf body;
+	size_t body_len;
 };
 
 void curl_request_done(struct curl_request *q);

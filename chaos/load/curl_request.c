@@ -163,6 +163,7 @@ bool curl_request_set(struct curl_request *q, CURL *easy, const char *bytes,
 	    !headers_read(q, &at, end))
 		return false;
 	has_body = at < end || length_was_sent(bytes, at);
+	q->body_len = (size_t)(end - at);
 	if (has_body)
 		body_set(q, easy, at, (size_t)(end - at), fixed);
 	method_set(easy, method, has_body);

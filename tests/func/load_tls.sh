@@ -45,6 +45,9 @@ def counts(what, protocol, users, connects, *args, step="GET /index.html"):
     other = [l for l in seen if l.split()[1] != protocol]
     check(f"{what}: answered", row["ok"] == row["requests"] > 20 and
           audit["requests"] - row["requests"] <= users, row)
+    check(f"{what}: sent",
+          row["requests"] <= audit["sent"] and
+          audit["sent"] + audit["sent_partly"] <= audit["requests"], audit)
     check(f"{what}: the log has each request",
           row["requests"] <= len(seen) <= audit["requests"],
           f"{audit['requests']} sent, {len(seen)} seen")
