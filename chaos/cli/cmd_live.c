@@ -63,8 +63,11 @@ static int stop_one(const char *run)
 {
 	char path[256], id[128], answer[1024];
 	struct err err = { 0 };
-	int code = cli_live_call(run, "POST", "/stop", "{}");
+	int code;
 
+	if (cli_live_socket(run, path, sizeof(path), id, sizeof(id), NULL) == 0)
+		fprintf(stderr, "gameday: stopping '%s'\n", id);
+	code = cli_live_call(run, "POST", "/stop", "{}");
 	if (code != CLI_CANNOT_RUN ||
 	    cli_live_socket(run, path, sizeof(path), id, sizeof(id), NULL) < 0)
 		return code;
