@@ -46,7 +46,8 @@ struct sim_users {
 	size_t n_apis;
 	const char *const *apis;
 	nsec_t edge[LOAD_PHASES];	/* where each phase begins */
-	struct load_row rows[MAX_APIS * LOAD_PHASES];
+	struct load_row rows[2][MAX_APIS * LOAD_PHASES];
+	unsigned side;		/* of rows, which the present counts in */
 	int64_t second;
 	struct loop_timer tick, ramp;
 	struct sim_follows follows;
@@ -65,7 +66,7 @@ static enum load_phase phase_of(const struct sim_users *s, nsec_t t)
 
 static struct load_row *row_of(struct sim_users *s, uint32_t api, nsec_t t)
 {
-	return &s->rows[api * LOAD_PHASES + phase_of(s, t)];
+	return &s->rows[s->side][api * LOAD_PHASES + phase_of(s, t)];
 }
 
 static void count(struct sim_user *u, int status)
@@ -395,19 +396,21 @@ static void on_ramp(struct loop *loop, struct loop_timer *timer, void *arg)
 	loop_timer_at(loop, &s->ramp, now + 50 * NSEC_MS);
 }
 
+/* Who is let in by what the second tells is of the next one. */
 static void send_second(struct sim_users *s)
 {
 	struct load_snapshot snap = {
 		.threads = 1,
 		.second = s->second,
 		.users = (double)(s->n_active + s->n_open),
-		.rows = s->rows,
+		.rows = s->rows[s->side],
 		.n = s->n_apis * LOAD_PHASES,
 	};
 
+	s->side = !s->side;
 	s->args.snapshot(s->args.arg, &snap);
 	for (size_t i = 0; i < snap.n; i++) {
-		struct load_row *r = &s->rows[i];
+		struct load_row *r = &s->rows[!s->side][i];
 
 		hist_reset(r->response);
 		hist_reset(r->service);
@@ -429,6 +432,12 @@ static void on_tick(struct loop *loop, struct loop_timer *timer, void *arg)
 		loop_timer_at(loop, &s->tick, (s->second + 1) * NSEC_SEC);
 }
 
+/* The i-th of both sides' rows. */
+static struct load_row *row_at(struct sim_users *s, size_t i)
+{
+	return &s->rows[i % 2][i / 2];
+}
+
 static int sim_open(const struct load_args *args, void **ret, struct err *err)
 {
 	struct sim_users *s = mem_zalloc(sizeof(*s));
@@ -445,11 +454,13 @@ static int sim_open(const struct load_args *args, void **ret, struct err *err)
 		return err_set(err, -E2BIG,
 			       "the simulator takes at most %d APIs", MAX_APIS);
 	}
-	for (uint32_t i = 0; i < s->n_apis * LOAD_PHASES; i++)
-		s->rows[i] = (struct load_row){ .api = i / LOAD_PHASES,
-						.phase = i % LOAD_PHASES,
-						.response = hist_new(),
-						.service = hist_new() };
+	for (uint32_t i = 0; i < 2 * s->n_apis * LOAD_PHASES; i++)
+		*row_at(s, i) = (struct load_row){
+			.api = i / 2 / LOAD_PHASES,
+			.phase = i / 2 % LOAD_PHASES,
+			.response = hist_new(),
+			.service = hist_new(),
+		};
 	s->follows = (struct sim_follows){
 		.loop = s->loop, .model = s->model, .ended = on_followed,
 		.arg = s,
@@ -550,9 +561,9 @@ static void sim_load_free(void *load)
 
 	if (!s)
 		return;
-	for (size_t i = 0; i < s->n_apis * LOAD_PHASES; i++) {
-		hist_free(s->rows[i].response);
-		hist_free(s->rows[i].service);
+	for (size_t i = 0; i < 2 * s->n_apis * LOAD_PHASES; i++) {
+		hist_free(row_at(s, i)->response);
+		hist_free(row_at(s, i)->service);
 	}
 	for (size_t i = 0; i < s->n; i++)
 		mem_free(s->user[i]);
