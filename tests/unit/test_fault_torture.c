@@ -76,13 +76,14 @@ static char state_of(pid_t pid)
 	return end ? end[2] : '-';
 }
 
+/* Whoever has just been continued runs before it sleeps again. */
 static bool is_clean(pid_t victim)
 {
 	static const char fill[] = "/dev/shm/gd-torture-full.fill";
-	char journal[160];
+	char journal[160], now = state_of(victim);
 
 	snprintf(journal, sizeof(journal), "%s/torture.undo", home);
-	return state_of(victim) == 'S' && access(fill, F_OK) &&
+	return (now == 'S' || now == 'R') && access(fill, F_OK) &&
 	       access(journal, F_OK);
 }
 
